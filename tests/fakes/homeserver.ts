@@ -1,0 +1,93 @@
+import type { TestCertificate } from "../support/test_ca.ts";
+import { delay, type HttpServer, type SeenRequest, startHttpServer } from "./http_server.ts";
+
+/** What a fake homeserver knows and how it behaves. All of it may be changed while it runs. */
+export interface HomeserverSettings {
+  /** OpenID tokens and the user IDs that they belong to. */
+  users: Record<string, string>;
+  /** How long userinfo takes. */
+  delayMs?: number;
+  /** `m.server` of `/.well-known/matrix/server`; 404 there without. */
+  wellKnown?: string;
+  /** Looks at every request first; what it returns is the answer. */
+  respond?(
+    request: Request,
+    seen: SeenRequest,
+  ): Response | undefined | Promise<Response | undefined>;
+}
+
+/** How to start a fake homeserver. */
+export interface HomeserverOptions extends HomeserverSettings {
+  /** Certificate for HTTPS; plain HTTP without. */
+  tls?: TestCertificate;
+  /** Address to listen on; 127.0.0.1 unless told. */
+  hostname?: string;
+}
+
+/** A fake homeserver that listens. `await using homeserver = …` closes it with the block. */
+export interface Homeserver extends HttpServer {
+  /** A server name that leads here without any look-up: `localhost:4711`. */
+  readonly serverName: string;
+  /** Its behaviour, to be changed at will. */
+  readonly settings: HomeserverSettings;
+}
+
+const USERINFO_PATH = "/_matrix/federation/v1/openid/userinfo";
+
+/**
+ * Starts a homeserver that can do one thing: tell whom an OpenID token belongs to, in the words
+ * that Synapse uses.
+ *
+ * @example A token and its user
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { startHomeserver } from "./homeserver.ts";
+ *
+ * await using homeserver = startHomeserver({ users: { "token-1": "@alice:example.org" } });
+ * const path = "/_matrix/federation/v1/openid/userinfo?access_token=token-1";
+ * const response = await fetch(homeserver.url + path);
+ * assertEquals(await response.json(), { sub: "@alice:example.org" });
+ * assertEquals(homeserver.requests.length, 1);
+ * ```
+ *
+ * @param options Users, certificate and behaviour.
+ * @returns The homeserver, listening already.
+ */
+export function startHomeserver(options: HomeserverOptions): Homeserver {
+  const { tls, hostname, ...settings } = options;
+  const server = startHttpServer({
+    ...(tls && { tls }),
+    ...(hostname !== undefined && { hostname }),
+    async handler(request, seen, closing) {
+      const answer = await settings.respond?.(request, seen);
+      if (answer !== undefined) return answer;
+      const url = new URL(request.url);
+      switch (url.pathname) {
+        case "/.well-known/matrix/server":
+          if (settings.wellKnown === undefined) break;
+          return Response.json({ "m.server": settings.wellKnown });
+        case USERINFO_PATH:
+          if (request.method !== "GET") {
+            return matrixError(405, "M_UNRECOGNIZED", "Unrecognized request");
+          }
+          if (settings.delayMs !== undefined) await delay(settings.delayMs, closing);
+          return userinfo(url.searchParams.get("access_token"), settings.users);
+      }
+      return matrixError(404, "M_UNRECOGNIZED", "Unrecognized request");
+    },
+  });
+  return Object.assign(server, { serverName: `localhost:${server.port}`, settings });
+}
+
+/** Synapse takes the token from the query only, and one that is empty for one that is unknown. */
+function userinfo(token: string | null, users: Record<string, string>): Response {
+  if (token === null) return matrixError(401, "M_MISSING_TOKEN", "Access Token required");
+  if (!Object.hasOwn(users, token)) {
+    return matrixError(401, "M_UNKNOWN_TOKEN", "Access Token unknown or expired");
+  }
+  return Response.json({ sub: users[token] });
+}
+
+function matrixError(status: number, errcode: string, error: string): Response {
+  return Response.json({ errcode, error }, { status });
+}
