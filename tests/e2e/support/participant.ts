@@ -1,3 +1,4 @@
+import "./quiet_rtc.ts";
 import {
   AudioFrame,
   AudioSource,
@@ -22,8 +23,8 @@ export interface Participant extends AsyncDisposable {
   readonly identity: string;
   /** Publishes a tone until the participant leaves. */
   publishTone(): Promise<void>;
-  /** Resolves with the publisher's identity when sound, not silence, of somebody else arrives. */
-  readonly heard: Promise<string>;
+  /** Waits until sound, not silence, of somebody else arrives; returns the publisher's identity. */
+  hear(): Promise<string>;
 }
 
 const SAMPLE_RATE = 48_000;
@@ -33,6 +34,8 @@ const TONE_HZ = 440;
 const AMPLITUDE = 8_000;
 /** How loud a decoded sample must be to be the tone and not a codec's noise. */
 const AUDIBLE = 500;
+/** From publishing to sound takes a tenth of a second; a busy machine may need longer. */
+const HEAR_TIMEOUT_MS = 20_000;
 
 /**
  * Connects to the SFU as a client would, media included.
@@ -41,10 +44,10 @@ const AUDIBLE = 500;
  */
 export async function joinCall({ url, jwt }: JoinDetails): Promise<Participant> {
   const room = new Room();
-  const { promise: heard, resolve: hear } = Promise.withResolvers<string>();
+  const { promise: heard, resolve: noteSound } = Promise.withResolvers<string>();
   room.on(RoomEvent.TrackSubscribed, async (track, _publication, publisher) => {
     await listen(track);
-    hear(publisher.identity);
+    noteSound(publisher.identity);
   });
   await room.connect(url, jwt, { autoSubscribe: true, dynacast: false });
 
@@ -54,7 +57,7 @@ export async function joinCall({ url, jwt }: JoinDetails): Promise<Participant> 
   let left = false;
   return {
     identity: local.identity,
-    heard,
+    hear: () => within(heard, HEAR_TIMEOUT_MS, `${local.identity} heard nobody`),
     async publishTone() {
       const source = new AudioSource(SAMPLE_RATE, 1);
       const options = new TrackPublishOptions();
@@ -90,4 +93,17 @@ async function listen(track: RemoteTrack): Promise<void> {
     if (value.data.some((sample) => Math.abs(sample) > AUDIBLE)) break;
   }
   await frames.cancel();
+}
+
+async function within<T>(promise: Promise<T>, timeoutMs: number, otherwise: string): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new Error(`${otherwise} within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
