@@ -1,0 +1,44 @@
+import type { Clock } from "../clock.ts";
+import { UpstreamError } from "../matrix/errors.ts";
+import type { AddressPolicy } from "./address_policy.ts";
+import { type AddressLookup, dial } from "./dial.ts";
+import type { HttpTarget } from "./http_client.ts";
+import { secure } from "./secure.ts";
+import type { TlsTrust } from "./tls_trust.ts";
+import type { Connect } from "./undici_client.ts";
+
+/** What connecting needs. */
+export interface ConnectOptions {
+  readonly lookup: AddressLookup;
+  /** For targets that the operator did not name. */
+  readonly policy: AddressPolicy;
+  readonly trust: TlsTrust;
+  readonly insecureSkipVerifyTls: boolean;
+  readonly clock: Clock;
+}
+
+/**
+ * Makes the function that opens connections: the endpoints of a target one
+ * after the other, as SRV records ask for it, then TLS.
+ *
+ * @returns A function that throws {@linkcode UpstreamError} `dns`, `policy`,
+ * `tcp` or `tls`: what the last endpoint failed with.
+ */
+export function createConnect(options: ConnectOptions): Connect {
+  return async (target: HttpTarget) => {
+    const policy = target.mayBePrivate ? undefined : options.policy;
+    const failures: UpstreamError[] = [];
+    for (const endpoint of target.endpoints) {
+      try {
+        const socket = await dial(endpoint, { ...options, policy });
+        return target.protocol === "http" ? socket : await secure(socket, target.tlsName, options);
+      } catch (error) {
+        if (!(error instanceof UpstreamError)) throw error;
+        failures.push(error);
+      }
+    }
+    const last = failures.at(-1) ?? new UpstreamError("dns", `${target.key} has no endpoint`);
+    if (failures.length < 2) throw last;
+    throw new UpstreamError(last.hop, failures.map(({ message }) => message).join("; "));
+  };
+}

@@ -1,0 +1,56 @@
+import net from "node:net";
+import tls from "node:tls";
+import type { Clock } from "../clock.ts";
+import { UpstreamError } from "../matrix/errors.ts";
+import type { TlsTrust } from "./tls_trust.ts";
+
+/** What a handshake needs. */
+export interface SecureOptions {
+  readonly trust: TlsTrust;
+  /** `LIVEKIT_INSECURE_SKIP_VERIFY_TLS`: any certificate of anybody is accepted. */
+  readonly insecureSkipVerifyTls: boolean;
+  readonly clock: Clock;
+}
+
+const HANDSHAKE_TIMEOUT_MS = 5_000;
+
+/**
+ * Puts TLS on a connected socket and checks that the certificate is for a name.
+ *
+ * @param tlsName A DNS name, sent as SNI, or an IP literal, which never is (RFC 6066 §3).
+ * @throws {UpstreamError} `tls`; the socket is closed then.
+ */
+export function secure(
+  socket: net.Socket,
+  tlsName: string,
+  options: SecureOptions,
+): Promise<tls.TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const { ca } = options.trust;
+    const secured = tls.connect({
+      socket,
+      ...(net.isIP(tlsName) === 0 ? { servername: tlsName } : { host: tlsName }),
+      ...(ca.length > 0 ? { ca: [...ca] } : {}),
+      rejectUnauthorized: !options.insecureSkipVerifyTls,
+      ALPNProtocols: ["http/1.1"],
+    });
+    const fail = (reason: string, cause?: Error) => {
+      cancelTimeout();
+      secured.destroy();
+      socket.destroy();
+      reject(new UpstreamError("tls", `no TLS with ${tlsName}: ${reason}`, { cause }));
+    };
+    const cancelTimeout = options.clock.after(
+      HANDSHAKE_TIMEOUT_MS,
+      () => fail(`no handshake in ${HANDSHAKE_TIMEOUT_MS / 1000} s`),
+    );
+    secured.once("error", (error) => fail(error.message, error));
+    secured.once("close", () => fail("the connection was closed during the handshake"));
+    secured.once("secureConnect", () => {
+      cancelTimeout();
+      secured.removeAllListeners("error");
+      secured.removeAllListeners("close");
+      resolve(secured);
+    });
+  });
+}

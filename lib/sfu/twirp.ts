@@ -1,0 +1,106 @@
+/** Calls to LiveKit's RoomService: Twirp with JSON bodies. */
+
+import { UpstreamError } from "../matrix/errors.ts";
+import type { HttpClient, HttpResponse, HttpTarget } from "../net/http_client.ts";
+import type { ServiceGrant } from "../signing/service_token.ts";
+
+/** A call to the SFU that did not work out. */
+export class SfuError extends UpstreamError {
+  override readonly name = "SfuError";
+
+  /** LiveKit's own code (`not_found`, `unauthenticated` …), where the answer came from LiveKit. */
+  readonly twirpCode: string | undefined;
+
+  constructor(
+    hop: UpstreamError["hop"],
+    message: string,
+    options?: ErrorOptions & { twirpCode?: string },
+  ) {
+    super(hop, message, options);
+    this.twirpCode = options?.twirpCode;
+  }
+}
+
+/** One call: method, request fields, and the grant that LiveKit asks for. */
+export interface TwirpCall {
+  readonly method: string;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly grant: ServiceGrant;
+}
+
+/** Makes calls; throws {@linkcode SfuError}. */
+export type Twirp = (call: TwirpCall) => Promise<Record<string, unknown>>;
+
+/** What calling needs. */
+export interface TwirpOptions {
+  readonly client: HttpClient;
+  readonly target: HttpTarget;
+  /** The path of the SFU's base URL, without a slash at its end. */
+  readonly basePath: string;
+  readonly serviceToken: (grant: ServiceGrant) => string;
+}
+
+const TIMEOUT_MS = 5_000;
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/**
+ * Makes the function that calls RoomService.
+ *
+ * What an answer means is decided by its Twirp code, never by its HTTP status:
+ * a proxy's 404 says nothing about rooms.
+ */
+export function createTwirp({ client, target, basePath, serviceToken }: TwirpOptions): Twirp {
+  return async ({ method, body, grant }) => {
+    const path = `${basePath}/twirp/livekit.RoomService/${method}`;
+    const where = `${method} at ${target.protocol}://${target.hostHeader}${basePath}`;
+    let response: HttpResponse;
+    try {
+      response = await client.request(target, {
+        method: "POST",
+        path,
+        headers: {
+          "content-type": "application/json",
+          authorization: `Bearer ${serviceToken(grant)}`,
+        },
+        body: JSON.stringify(body),
+        timeoutMs: TIMEOUT_MS,
+        maxBodyBytes: MAX_BODY_BYTES,
+      });
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error;
+      throw new SfuError(error.hop, `${where}: ${error.message}`, { cause: error });
+    }
+    const answer = parseObject(response.body);
+    if (response.status === 200 && answer !== undefined) return answer;
+    throw describeFailure(where, response, answer);
+  };
+}
+
+function parseObject(body: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? value as Record<string, unknown>
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function describeFailure(
+  where: string,
+  { status, body }: HttpResponse,
+  answer: Record<string, unknown> | undefined,
+): SfuError {
+  if (typeof answer?.code === "string") {
+    const twirpCode = answer.code;
+    return new SfuError("answer", `${where}: LiveKit says ${twirpCode}: ${answer.msg}`, {
+      twirpCode,
+    });
+  }
+  const text = new TextDecoder().decode(body.subarray(0, 200)).trim();
+  const hint = status === 401 || status === 403
+    ? "check key, secret and clock"
+    : "is this LiveKit, or a proxy in front of it?";
+  return new SfuError("answer", `${where}: HTTP ${status}, not LiveKit's JSON (${hint}): ${text}`);
+}

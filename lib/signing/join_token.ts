@@ -1,0 +1,55 @@
+/** The token with which a client joins a room of the SFU. */
+
+import type { Clock } from "../clock.ts";
+import type { Signer } from "./hs256.ts";
+import type { LiveKitIdentity, LiveKitRoom } from "./names.ts";
+
+/** Whom a token lets in where. */
+export interface JoinTokenParams {
+  readonly room: LiveKitRoom;
+  readonly identity: LiveKitIdentity;
+  readonly canPublish: boolean;
+}
+
+/** Issues join tokens; see {@linkcode createJoinTokenIssuer}. */
+export type JoinTokenIssuer = (params: JoinTokenParams) => string;
+
+/** What issuing needs. */
+export interface JoinTokenOptions {
+  /** The API key whose secret `sign` uses; it becomes `iss`. */
+  readonly apiKey: string;
+  readonly sign: Signer;
+  /** Lifetime of a token, in seconds. */
+  readonly ttlSeconds: number;
+  /** Whether participants may change their own LiveKit metadata; bots want to. */
+  readonly canUpdateOwnMetadata: boolean;
+  readonly clock: Clock;
+}
+
+/**
+ * Makes the function that issues join tokens with the grants of MSC4195.
+ *
+ * Every grant is written out: to LiveKit an absent `canPublish` means yes.
+ * `roomCreate` is never granted, as it would also let its holder delete rooms.
+ */
+export function createJoinTokenIssuer(options: JoinTokenOptions): JoinTokenIssuer {
+  return ({ room, identity, canPublish }) => {
+    const now = Math.floor(options.clock.now() / 1000);
+    return options.sign({
+      iss: options.apiKey,
+      sub: identity,
+      iat: now,
+      nbf: now,
+      exp: now + options.ttlSeconds,
+      video: {
+        roomJoin: true,
+        room,
+        roomCreate: false,
+        canPublish,
+        canSubscribe: true,
+        canUpdateOwnMetadata: options.canUpdateOwnMetadata,
+        hidden: false,
+      },
+    });
+  };
+}
