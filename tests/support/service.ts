@@ -8,9 +8,13 @@ export interface ServiceOptions {
   args?: string[];
   /**
    * Program and first arguments in place of the usual ones: the binary named by
-   * `MATRIXRTC_AUTH_BINARY`, or else main.ts through tools/deno.ts.
+   * `MATRIXRTC_AUTH_BINARY`, or else Deno with main.ts.
    */
   command?: string[];
+  /** Sees standard output and error as they arrive. */
+  onOutput?(text: string): void;
+  /** How long it may take to listen; 20 s unless told. */
+  startTimeoutMs?: number;
 }
 
 /** What a command that ends by itself left behind. */
@@ -27,7 +31,7 @@ export interface ServiceResult {
 export interface RunningService extends AsyncDisposable {
   /** Where it answers: `http://127.0.0.1:PORT`, or `unix:/path`. */
   readonly url: string;
-  /** The service's own process, also where tools/deno.ts stands in between (known on Linux). */
+  /** The service's own process, also where a `command` puts tools/deno.ts before it (on Linux). */
   readonly pid: number;
   /** Standard output and error so far. */
   readonly output: string;
@@ -41,8 +45,9 @@ export interface RunningService extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-/** From the start to the line that tells the address: tools/deno.ts alone may take seconds. */
+/** The project's folder. */
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** From the start to the line that tells the address. */
 const START_TIMEOUT_MS = 20_000;
 /** Longer than the longest drain that a test configures. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -71,7 +76,7 @@ const LISTENING = /(?<!metrics )listening on (https?:\/\/[^\s"]+|unix:[^\s"]+)(?
  *
  * @param options Its environment and arguments.
  * @returns The running service.
- * @throws {Error} When it ends, or says nothing for 20 s, before it listens; the message has its output.
+ * @throws {Error} When it ends, or its time is over, before it listens; the message has its output.
  */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const process = spawn(options);
@@ -82,6 +87,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const read = async (stream: ReadableStream<Uint8Array>) => {
     for await (const text of stream.pipeThrough(new TextDecoderStream())) {
       output += text;
+      options.onOutput?.(text);
       notify();
     }
   };
@@ -133,7 +139,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   };
 
   try {
-    const [, url] = await waitForLog(LISTENING, START_TIMEOUT_MS);
+    const [, url] = await waitForLog(LISTENING, options.startTimeoutMs ?? START_TIMEOUT_MS);
     return {
       url: url!,
       pid: findChild(process.pid) ?? process.pid,
@@ -178,11 +184,20 @@ export async function runService(options: ServiceOptions): Promise<ServiceResult
   }
 }
 
-/** The command line without the service's own arguments. */
-function usualCommand(): string[] {
+/**
+ * The command line without the service's own arguments. A tool that starts the service by itself
+ * gets from here which one.
+ *
+ * @returns Program and arguments, for the project's folder as working directory.
+ */
+export function usualCommand(): string[] {
   const binary = Deno.env.get("MATRIXRTC_AUTH_BINARY");
   if (binary) return [binary];
-  return [Deno.execPath(), "run", "-A", "tools/deno.ts", "run", "-A", "main.ts"];
+  // tools/deno.ts has found out for this process whether JSR answers; the service gets the same
+  // import map without asking again.
+  const standIns = import.meta.resolve("@std/assert").startsWith("file:");
+  const map = standIns ? ["--import-map=tools/std/import_map.json"] : [];
+  return [Deno.execPath(), "run", "-A", ...map, "main.ts"];
 }
 
 function spawn({ env = {}, args = [], command = usualCommand() }: ServiceOptions) {
