@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
+import { TokenVerifier } from "livekit-server-sdk";
 import { startGate } from "./support/gate.ts";
-import { getTokenBody, LEGACY_SLOT, post } from "./support/exchange.ts";
+import { type Call, getTokenBody, LEGACY_SLOT, post } from "./support/exchange.ts";
 import { validateJoin } from "./support/sfu_view.ts";
 import { startWorld, type World } from "./support/world.ts";
 
@@ -31,12 +32,7 @@ Deno.test("SIGTERM while a request is in work: it is answered, then the service 
   const { gate, env } = gateBeforeHomeserver();
   await using _gate = gate;
   await using service = await world.startService(env);
-  const { client } = world.near;
-  const user = await client.register("in-work");
-  const body = getTokenBody(user, await client.requestOpenIdToken(user), {
-    roomId: "!in-work",
-    slotId: LEGACY_SLOT,
-  });
+  const body = await prepare("in-work", { roomId: "!in-work", slotId: LEGACY_SLOT });
 
   const answer = post(service.url, "/get_token", body);
   await gate.reached;
@@ -56,12 +52,7 @@ Deno.test("a unix socket serves the exchange like a port", async () => {
   const path = join(dir, "service.sock");
   try {
     await using service = await world.startService({ LIVEKIT_JWT_BIND: `unix:${path}` });
-    const { client } = world.near;
-    const user = await client.register("socket");
-    const body = getTokenBody(user, await client.requestOpenIdToken(user), {
-      roomId: "!socket",
-      slotId: LEGACY_SLOT,
-    });
+    const body = await prepare("socket", { roomId: "!socket", slotId: LEGACY_SLOT });
     using socket = Deno.createHttpClient({ proxy: { transport: "unix", path } });
     const { status, body: details } = await post(
       "http://localhost",
@@ -77,32 +68,48 @@ Deno.test("a unix socket serves the exchange like a port", async () => {
   }
 });
 
-Deno.test("fifty users at once get into one call over few connections", async () => {
-  const USERS = 50;
+Deno.test("users of one homeserver who come one after the other cost one connection to it", async () => {
   const { gate, env } = gateBeforeHomeserver();
   await using _gate = gate;
   await using service = await world.startService(env);
-  const { client } = world.near;
-  const call = { roomId: "!storm", slotId: LEGACY_SLOT };
-  const bodies = [];
-  for (let i = 0; i < USERS; i++) {
-    const user = await client.register(`storm-${i}`);
-    bodies.push(getTokenBody(user, await client.requestOpenIdToken(user), call));
-  }
-
   gate.open();
+  for (let i = 0; i < 10; i++) {
+    const body = await prepare(`row-${i}`, { roomId: `!row-${i}`, slotId: LEGACY_SLOT });
+    const { status } = await post(service.url, "/get_token", body);
+    assertEquals(status, 200);
+  }
+  assertEquals(gate.connections, 1);
+});
+
+Deno.test("fifty users at once get into one call, a room created once for many", async () => {
+  const USERS = 50;
+  await using service = await world.startService();
+  const call = { roomId: "!storm", slotId: LEGACY_SLOT };
+  const bodies: unknown[] = [];
+  for (let i = 0; i < USERS; i++) bodies.push(await prepare(`storm-${i}`, call));
+  const before = countCreateRoom();
+
   const answers = await Promise.all(bodies.map((body) => post(service.url, "/get_token", body)));
   assertEquals(answers.map(({ status }) => status), Array(USERS).fill(200));
-  const identities = new Set<string>();
-  for (const { body } of answers) {
+  const verifier = new TokenVerifier(world.sfu.apiKey, world.sfu.apiSecret);
+  const identities = await Promise.all(answers.map(async ({ body }) => {
     assertEquals((await validateJoin(body)).status, 200);
-    identities.add(
-      JSON.parse(atob(body.jwt.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))).sub,
-    );
-  }
-  assertEquals(identities.size, USERS);
-  const created = world.sfu.lines.filter((line) => line.includes("CreateRoom"));
-  console.log(
-    `${gate.connections} connections to the homeserver, ${created.length} CreateRoom calls`,
-  );
+    return (await verifier.verify(body.jwt)).sub;
+  }));
+  assertEquals(new Set(identities).size, USERS);
+  const calls = countCreateRoom() - before;
+  console.log(`${USERS} users, ${calls} CreateRoom calls`);
+  assert(calls >= 1 && calls <= USERS / 2, `${calls} CreateRoom calls`);
 });
+
+/** Registers a user and makes the request of its first join. */
+async function prepare(localpart: string, call: Call) {
+  const { client } = world.near;
+  const user = await client.register(localpart);
+  return getTokenBody(user, await client.requestOpenIdToken(user), call);
+}
+
+/** How often the SFU was told to create a room. */
+function countCreateRoom(): number {
+  return world.sfu.lines.filter((line) => line.includes("CreateRoom")).length;
+}

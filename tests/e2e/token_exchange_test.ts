@@ -160,6 +160,22 @@ Deno.test("an OpenID token of one server is refused under another server's name"
   assert(!(await listRooms(world.sfu)).includes(roomOf(call)));
 });
 
+Deno.test("a homeserver that vouches for another server's user is not believed", async () => {
+  // The far server answers in the near one's name, as if it had got hold of it.
+  await using misled = await world.startService({
+    MATRIXRTC_FEDERATION_URL_OVERRIDES: `${world.near.serverName}=https://${world.far.serverName}`,
+  });
+  const call = { roomId: "!foreign-sub", slotId: LEGACY_SLOT };
+  const trudy = await world.far.client.register("trudy");
+  const token = {
+    ...await world.far.client.requestOpenIdToken(trudy),
+    matrix_server_name: world.near.serverName,
+  };
+  await assertUnauthorized("/get_token", getTokenBody(trudy, token, call), misled);
+  await assertUnauthorized("/sfu/get", sfuGetBody(trudy, token, call), misled);
+  assert(!(await listRooms(world.sfu)).includes(roomOf(call)));
+});
+
 Deno.test("/get_token: a user who claims to be somebody else is refused", async () => {
   const call = { roomId: "!claimed-user", slotId: LEGACY_SLOT };
   const { client } = world.near;
@@ -169,7 +185,7 @@ Deno.test("/get_token: a user who claims to be somebody else is refused", async 
   assert(!(await listRooms(world.sfu)).includes(roomOf(call)));
 });
 
-async function assertUnauthorized(path: string, request: unknown): Promise<void> {
-  const { status, body } = await post(service.url, path, request);
+async function assertUnauthorized(path: string, request: unknown, at = service): Promise<void> {
+  const { status, body } = await post(at.url, path, request);
   assertEquals([status, body.errcode], [401, "M_UNAUTHORIZED"]);
 }

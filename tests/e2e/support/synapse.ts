@@ -35,7 +35,9 @@ const NO_LIMIT = { per_second: 10_000, burst_count: 10_000 };
 export async function startSynapse({ ca, host }: SynapseOptions): Promise<Synapse> {
   const [port] = freePorts(1) as [number];
   const serverName = `${host}:${port}`;
+  await using parts = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir({ prefix: "matrixrtc-auth-synapse-" });
+  parts.defer(() => Deno.remove(dir, { recursive: true }));
   const configPath = await writeConfig(dir, serverName, port, await ca.issue([host]));
   const python = installed("synapsePython");
   const args = ["-m", "synapse.app.homeserver", "--config-path", configPath];
@@ -48,6 +50,7 @@ export async function startSynapse({ ca, host }: SynapseOptions): Promise<Synaps
   if (!(await keys.ended).success) throw new Error(`${keys.name}: ${keys.lines.join("\n")}`);
 
   const client = createMatrixClient({ baseUrl: `https://${serverName}`, caPem: ca.pem });
+  parts.defer(() => client.close());
   const lines: (readonly string[])[] = [];
   async function start(): Promise<RunningProcess> {
     const server = startProcess(python, { name: `synapse ${serverName}`, args, cwd: dir });
@@ -56,6 +59,8 @@ export async function startSynapse({ ca, host }: SynapseOptions): Promise<Synaps
     return server;
   }
   let server = await start();
+  parts.defer(() => server.stop());
+  const all = parts.move();
   return {
     serverName,
     client,
@@ -66,11 +71,7 @@ export async function startSynapse({ ca, host }: SynapseOptions): Promise<Synaps
     async restart() {
       server = await start();
     },
-    async [Symbol.asyncDispose]() {
-      await server.stop();
-      client.close();
-      await Deno.remove(dir, { recursive: true });
-    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
 
