@@ -25,7 +25,7 @@ type KeyVariable = keyof KeySources;
  * @example A key file of the first releases holds just the key
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import type { Secret } from "../secret.ts";
+ * import { Secret } from "../secret.ts";
  * import { chooseKeyPair } from "./choose_key_pair.ts";
  * import { Findings } from "./findings.ts";
  *

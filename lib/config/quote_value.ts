@@ -1,6 +1,9 @@
 /** Longer values are cut: whoever wrote one recognises it by its beginning. */
 const MAX_SHOWN = 200;
 
+/** Keeps the search for passwords short; what comes later is cut off in any case. */
+const MAX_SEARCHED = 4096;
+
 /**
  * Makes a value fit for a terminal and a log: one line, no control characters, at most 200
  * characters, and without the password that a URL may hold.
@@ -15,7 +18,7 @@ const MAX_SHOWN = 200;
  * ```
  */
 export function printable(text: string): string {
-  const chars = [...withoutUserInfo(text)];
+  const chars = [...withoutUserInfo(text.slice(0, MAX_SEARCHED))];
   const shown = chars.length > MAX_SHOWN
     ? `${chars.slice(0, MAX_SHOWN).join("")}…`
     : chars.join("");

@@ -24,6 +24,8 @@ const SERVICE_LINK =
 /** More changes than this and it is another word. */
 const MAX_DISTANCE = 3;
 
+const PREFIX = /^(?:LIVEKIT|MATRIXRTC|LK)_/i;
+
 /**
  * Warns about names that look like ours and are not, because a misspelt variable changes nothing
  * and says nothing.
@@ -59,7 +61,7 @@ export function warnAboutNames(
     const found = sources.find(name);
     if (found === undefined) continue;
     if (Object.hasOwn(RETIRED, name)) findings.warn(name, RETIRED[name]!);
-    if (!/^(?:LIVEKIT|MATRIXRTC|LK)_/i.test(name) || known.has(name)) continue;
+    if (!PREFIX.test(name) || known.has(name)) continue;
     if (SERVICE_LINK.test(name) || /^(?:tcp|udp|sctp):\/\//.test(found.text)) continue;
     const nearest = nearestName(name, known);
     if (nearest !== undefined) {
@@ -90,9 +92,13 @@ function knownNames(): ReadonlySet<string> {
 }
 
 function nearestName(name: string, known: ReadonlySet<string>): string | undefined {
-  const distances = [...known].map((candidate) =>
-    [candidate, editDistance(name.toUpperCase(), candidate)] as const
-  );
+  const word = name.toUpperCase().replace(PREFIX, "");
+  const distances = [...known].filter((candidate) => PREFIX.test(candidate)).map((candidate) => {
+    // The right word behind the wrong prefix is as good as one wrong letter.
+    const byWord = editDistance(word, candidate.replace(PREFIX, "")) + 1;
+    return [candidate, Math.min(editDistance(name.toUpperCase(), candidate), byWord)] as const;
+  });
   const [nearest, distance] = distances.reduce((best, next) => next[1] < best[1] ? next : best);
-  return distance <= MAX_DISTANCE ? nearest : undefined;
+  // Short words resemble each other by chance.
+  return distance <= Math.min(MAX_DISTANCE, Math.max(1, word.length / 3)) ? nearest : undefined;
 }
