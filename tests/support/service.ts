@@ -13,6 +13,8 @@ export interface ServiceOptions {
   command?: string[];
   /** Sees standard output and error as they arrive. */
   onOutput?(text: string): void;
+  /** Finds the address in the output, for a program that words it in its own way. */
+  address?: RegExp;
   /** How long it may take to listen; 20 s unless told. */
   startTimeoutMs?: number;
 }
@@ -139,7 +141,10 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   };
 
   try {
-    const [, url] = await waitForLog(LISTENING, options.startTimeoutMs ?? START_TIMEOUT_MS);
+    const [, url] = await waitForLog(
+      options.address ?? LISTENING,
+      options.startTimeoutMs ?? START_TIMEOUT_MS,
+    );
     return {
       url: url!,
       pid: findChild(process.pid) ?? process.pid,
