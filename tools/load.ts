@@ -1,0 +1,71 @@
+// Measures the service under load: `deno task load`, `deno task load --help`.
+//
+// The service runs in a process of its own between HTTPS stand-ins in another one, and this process
+// is the client. On a machine with few cores the three compete, so compare processor time rather
+// than requests per second.
+
+import { type LoadArguments, parseLoadArguments, USAGE } from "./load/arguments.ts";
+import {
+  type LoadContext,
+  measureClosedLoops,
+  measureMemory,
+  measureStart,
+  measureStorm,
+} from "./load/scenarios.ts";
+import { startServiceProcess } from "./load/service_process.ts";
+import { startStandIns } from "./load/stand_ins_process.ts";
+
+const EX_USAGE = 64;
+
+function parseOrExit(): LoadArguments {
+  try {
+    const args = parseLoadArguments(Deno.args);
+    if (args !== undefined) return args;
+    console.log(USAGE);
+    Deno.exit(0);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    Deno.exit(EX_USAGE);
+  }
+}
+
+async function main(): Promise<void> {
+  const args = parseOrExit();
+  await using stack = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir({ prefix: "matrixrtc-auth-load-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const standIns = stack.use(await startStandIns());
+  await Deno.writeTextFile(`${folder}/ca.pem`, standIns.ca);
+  const context: LoadContext = {
+    args,
+    standIns,
+    start: () =>
+      startServiceProcess({
+        command: args.command,
+        logPath: `${folder}/service.log`,
+        env: {
+          LIVEKIT_URL: standIns.sfuUrl.replace("http", "ws"),
+          LIVEKIT_KEY: "devkey",
+          LIVEKIT_SECRET: "a-secret-of-thirty-two-characters!",
+          LIVEKIT_FULL_ACCESS_HOMESERVERS: standIns.fullAccessServer,
+          MATRIXRTC_CA_FILE: `${folder}/ca.pem`,
+          // Names with full access may be anywhere; the other homeserver needs leave to be local.
+          MATRIXRTC_ALLOW_NETWORKS: "127.0.0.0/8,::1/128",
+          MATRIXRTC_RATE_LIMIT_PER_CLIENT: "off",
+          MATRIXRTC_RATE_LIMIT_PER_SERVER: "off",
+        },
+      }),
+  };
+  const report = {
+    command: args.command,
+    deno: Deno.version.deno,
+    cores: navigator.hardwareConcurrency,
+    start: await measureStart(context),
+    closedLoops: await measureClosedLoops(context),
+    storm: await measureStorm(context),
+    ...(args.memoryRequests > 0 && { memory: await measureMemory(context) }),
+  };
+  console.log(JSON.stringify(report, null, 2));
+}
+
+await main();

@@ -1,0 +1,87 @@
+import { parseArgs } from "node:util";
+import { usualCommand } from "../../tests/support/service.ts";
+
+/** What a load run is to do. */
+export interface LoadArguments {
+  /** Program and arguments of the service. */
+  command: string[];
+  /** Measured requests of a closed loop at 32 and 256 connections; a quarter of them at one. */
+  requests: number;
+  /** Requests of the memory run; `0` for none. */
+  memoryRequests: number;
+  /** Users of the storm. */
+  stormUsers: number;
+  /** Different rooms in closed loops; `Infinity` for a new one with each request. */
+  rooms: number;
+  /** Starts of which the median is told. */
+  starts: number;
+}
+
+/** How to call the tool. */
+export const USAGE = `usage: deno task load [OPTION…]
+
+  --binary PATH     the compiled service; MATRIXRTC_AUTH_BINARY names it too
+  --script PATH     a script or bundle for deno run; main.ts unless told
+  --requests N      requests of a closed loop (20000); the memory run takes 15 times as many
+  --rooms WHICH     rooms of the closed loops: many (1000 in turn), one, or fresh (one a request)
+  --memory          run the memory run too: 300000 requests
+  --quick           a glance at everything: few requests, few users
+
+Prints JSON on standard output, progress on standard error. Linux only.
+`;
+
+const ROOMS: Record<string, number> = { one: 1, many: 1000, fresh: Infinity };
+
+/**
+ * Reads the command line.
+ *
+ * @example A binary and fewer requests
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseLoadArguments } from "./arguments.ts";
+ *
+ * const args = parseLoadArguments(["--binary", "/opt/service", "--requests", "9"]);
+ * assertEquals([args?.command, args?.requests], [["/opt/service"], 9]);
+ * ```
+ *
+ * @param args As the tool got them.
+ * @returns What to do; `undefined` when help was asked for.
+ * @throws {TypeError} When an option is unknown or its value makes no sense.
+ */
+export function parseLoadArguments(args: string[]): LoadArguments | undefined {
+  const { values } = parseArgs({
+    args,
+    options: {
+      binary: { type: "string" },
+      script: { type: "string" },
+      requests: { type: "string" },
+      rooms: { type: "string", default: "many" },
+      memory: { type: "boolean", default: false },
+      quick: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const quick = values.quick;
+  const requests = Number(values.requests ?? (quick ? 1000 : 20_000));
+  if (!Number.isInteger(requests) || requests < 1) {
+    throw new TypeError(`--requests must be a whole number above 0: received "${values.requests}"`);
+  }
+  if (!Object.hasOwn(ROOMS, values.rooms)) {
+    throw new TypeError(`--rooms must be one of many, one, fresh: received "${values.rooms}"`);
+  }
+  return {
+    command: chooseCommand(values.binary, values.script),
+    requests,
+    memoryRequests: values.memory ? requests * 15 : 0,
+    stormUsers: quick ? Math.min(200, requests) : 2000,
+    rooms: ROOMS[values.rooms]!,
+    starts: quick ? 1 : 5,
+  };
+}
+
+function chooseCommand(binary: string | undefined, script: string | undefined): string[] {
+  if (binary !== undefined) return [binary];
+  if (script !== undefined) return [Deno.execPath(), "run", "-A", script];
+  return usualCommand();
+}

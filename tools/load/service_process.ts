@@ -1,0 +1,113 @@
+import { ROOT } from "../../tests/support/service.ts";
+import { HttpConnection } from "./http_connection.ts";
+
+/** How to start the service for a load run. */
+export interface ServiceProcessOptions {
+  /** Program and arguments. */
+  command: string[];
+  /** Its environment, without the address: that is chosen here. */
+  env: Record<string, string>;
+  /** File for its log. A pipe would make the load client read it. */
+  logPath: string;
+}
+
+/** The service as the system sees it. `await using service = …` stops it with the block. */
+export interface ServiceProcess extends AsyncDisposable {
+  /** Port on 127.0.0.1. */
+  readonly port: number;
+  /** From its start until `/healthz` was answered. */
+  readonly firstHealthzMs: number;
+  /** Processor time so far, user and system, all threads. */
+  cpuSeconds(): Promise<number>;
+  /** Resident memory now. */
+  rssMiB(): Promise<number>;
+}
+
+/** Clock ticks per second in /proc; 100 on every Linux that Deno runs on. */
+const CLK_TCK = 100;
+const START_TIMEOUT_MS = 30_000;
+const POLL_MS = 1;
+const KEPT = ["PATH", "HOME", "DENO_DIR", "DENO_TLS_CA_STORE", "NODE_EXTRA_CA_CERTS", "TMPDIR"];
+const HEALTHZ = new TextEncoder().encode("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+
+/**
+ * Starts the service and waits for its first `/healthz`. Linux only: the figures come from /proc.
+ *
+ * @param options Program, environment and log file.
+ * @returns The service, serving.
+ * @throws {Error} When it does not answer within 30 s; the message has its log.
+ */
+export async function startServiceProcess(
+  options: ServiceProcessOptions,
+): Promise<ServiceProcess> {
+  const port = findFreePort();
+  const kept = KEPT.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const start = performance.now();
+  const process = new Deno.Command("sh", {
+    // The shell makes way for the service, so that the process is the service's own.
+    args: ["-c", 'exec "$@" >/dev/null 2>"$0"', options.logPath, ...options.command],
+    cwd: ROOT,
+    clearEnv: true,
+    env: {
+      ...Object.fromEntries(kept),
+      ...options.env,
+      LIVEKIT_JWT_BIND: `127.0.0.1:${port}`,
+    },
+    stdin: "null",
+    stdout: "null",
+    stderr: "inherit",
+  }).spawn();
+  let ended = false;
+  const exited = process.status.then(() => ended = true);
+  const stop = async () => {
+    if (!ended) process.kill("SIGTERM");
+    const timer = setTimeout(() => process.kill("SIGKILL"), START_TIMEOUT_MS);
+    await exited;
+    clearTimeout(timer);
+  };
+
+  while (!await isHealthy(port)) {
+    if (ended || performance.now() - start > START_TIMEOUT_MS) {
+      await stop();
+      const log = await Deno.readTextFile(options.logPath);
+      throw new Error(`The service failed to start with ${options.command.join(" ")}:\n${log}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  const firstHealthzMs = performance.now() - start;
+  const proc = `/proc/${process.pid}`;
+  return {
+    port,
+    firstHealthzMs,
+    async cpuSeconds() {
+      const stat = await Deno.readTextFile(`${proc}/stat`);
+      // The name in parentheses may hold anything; fields 14 and 15 are utime and stime.
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) / CLK_TCK;
+    },
+    async rssMiB() {
+      const status = await Deno.readTextFile(`${proc}/status`);
+      const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? [];
+      return Number(kib) / 1024;
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** Another process could take it before the service does; then the run fails and says so. */
+function findFreePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function isHealthy(port: number): Promise<boolean> {
+  try {
+    using connection = await HttpConnection.open(port);
+    return (await connection.exchange(HEALTHZ)).status === 200;
+  } catch {
+    return false; // nobody listens yet
+  }
+}

@@ -1,0 +1,54 @@
+import { fileURLToPath } from "node:url";
+import type { StandInsDelays, StandInsReady, StandInsStats } from "./stand_ins.ts";
+
+/** The stand-ins, running. `await using standIns = …` ends them with the block. */
+export interface StandIns extends StandInsReady, AsyncDisposable {
+  /** Asks what they have counted. */
+  stats(): Promise<StandInsStats>;
+  /** Tells them how long to take from now on. */
+  setDelays(delays: StandInsDelays): Promise<void>;
+}
+
+const START_TIMEOUT_MS = 60_000;
+
+/**
+ * Starts homeservers and SFU in a process of their own, so that their work does not count as the
+ * service's or the client's.
+ *
+ * @returns Where they listen, and how to ask them.
+ * @throws {Error} When they do not start within a minute.
+ */
+export async function startStandIns(): Promise<StandIns> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", fileURLToPath(new URL("stand_ins.ts", import.meta.url))],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const end = async () => {
+    await process.stdin.close().catch(() => {}); // it has ended by itself
+    await process.status;
+  };
+  const timer = setTimeout(() => process.kill("SIGKILL"), START_TIMEOUT_MS);
+  const lines = process.stdout.pipeThrough(new TextDecoderStream());
+  let text = "";
+  for await (const part of lines) {
+    text += part;
+    if (text.includes("\n")) break; // it says no more than this
+  }
+  clearTimeout(timer);
+  if (!text.includes("\n")) {
+    await end();
+    throw new Error("The stand-ins failed to start");
+  }
+  const ready: StandInsReady = JSON.parse(text);
+  return {
+    ...ready,
+    stats: async () => (await fetch(`${ready.controlUrl}/stats`)).json(),
+    setDelays: async (delays) => {
+      const body = JSON.stringify(delays);
+      await (await fetch(`${ready.controlUrl}/delays`, { method: "PUT", body })).body?.cancel();
+    },
+    [Symbol.asyncDispose]: end,
+  };
+}
