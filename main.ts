@@ -1,1 +1,151 @@
-export {};
+/** The program: arguments, environment, wiring, signals. */
+
+import { type Command, parseArguments, UsageError } from "./lib/cli/arguments.ts";
+import { askHealth } from "./lib/cli/healthcheck.ts";
+import { helpText } from "./lib/cli/help.ts";
+import type { Config } from "./lib/config/config.ts";
+import { ConfigError, type Finding } from "./lib/config/config_error.ts";
+import { formatSettings } from "./lib/config/format_settings.ts";
+import { loadConfig, type LoadedConfig } from "./lib/config/load_config.ts";
+import { withDeadline } from "./lib/deadline.ts";
+import { listen, type Listener } from "./lib/http/listen.ts";
+import { lookupAddresses } from "./lib/net/dial.ts";
+import { readSystemTrust } from "./lib/net/system_trust.ts";
+import { installTlsTrust } from "./lib/net/tls_trust.ts";
+import { createLogger, describeError } from "./lib/observability/logger.ts";
+import { createService } from "./lib/service.ts";
+import { createSystemClock } from "./lib/system_clock.ts";
+import { lookupSrv } from "./lib/verification/srv.ts";
+import { VERSION } from "./lib/version.ts";
+
+/** Exit codes, after sysexits.h where it has one. */
+const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
+
+const clock = createSystemClock();
+
+function readConfig({ envFile, mayLackEnvFile }: Command): LoadedConfig {
+  const env = Deno.env.toObject();
+  const readFile = (path: string) => Deno.readTextFileSync(path);
+  if (envFile === undefined) return loadConfig({ env, readFile });
+  let text: string;
+  try {
+    text = readFile(envFile);
+  } catch (error) {
+    if (mayLackEnvFile && error instanceof Deno.errors.NotFound) {
+      return loadConfig({ env, readFile });
+    }
+    const message = `--env-file ${envFile} cannot be read: ${(error as Error).name}`;
+    throw new ConfigError([{ variable: "--env-file", message }]);
+  }
+  return loadConfig({ env, readFile, envFile: { path: envFile, text } });
+}
+
+async function serve({ config, warnings }: LoadedConfig): Promise<number> {
+  const { log, flush } = await createLogger({ ...config.log, write: writeToStderr });
+  for (const { message } of warnings) log.warning(message);
+  const service = createService(config, log, {
+    clock,
+    lookupAddresses,
+    lookupSrv: (name) => lookupSrv(name, clock),
+    trust: installTlsTrust(readSystemTrust(config), config.caFile ? [config.caFile.pem] : []),
+    random: Math.random,
+  });
+  const stopped = waitForSignal();
+  // A rejection nobody waits for must not end the service for everyone else.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    log.error(`bug: ${describeError(event.reason)}`);
+  });
+
+  let listener: Listener;
+  try {
+    listener = await listen(config.listen, service.handle);
+  } catch (error) {
+    log.error(`cannot listen: ${describeError(error)}; choose another address in LIVEKIT_JWT_BIND`);
+    await flush();
+    return EXIT.failure;
+  }
+  log.info(`listening on ${listener.address}`, { version: VERSION, ...summaryOf(config) });
+
+  log.info(`received ${await stopped}, finishing the requests in work`);
+  service.handle.drain();
+  try {
+    const late = () => new Error(`requests were cut off after ${config.shutdownSeconds} s`);
+    await withDeadline(listener.shutdown(), config.shutdownSeconds * 1000, clock, late);
+    log.info("stopped");
+  } catch (error) {
+    log.warning(describeError(error));
+  }
+  await flush();
+  return EXIT.ok;
+}
+
+function summaryOf(config: Config): Record<string, string> {
+  const { fullAccess, liveKit } = config;
+  return { sfu: liveKit.apiUrl, fullAccess: fullAccess.join(",") || "nobody" };
+}
+
+function waitForSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      // Windows knows no SIGTERM.
+      if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
+      let received = 0;
+      Deno.addSignalListener(signal, () => {
+        // Whoever asks twice does not want to wait for the drain.
+        if (received++ > 0) Deno.exit(EXIT.failure);
+        resolve(signal);
+      });
+    }
+  });
+}
+
+async function writeToStderr(bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await Deno.stderr.write(bytes.subarray(written));
+  }
+}
+
+function report(findings: readonly Finding[], prefix: string): void {
+  for (const { message } of findings) console.error(`${prefix}: ${message}`);
+}
+
+async function run(command: Command): Promise<number> {
+  if (command.name === "version") {
+    console.log(`matrixrtc-auth ${VERSION}`);
+    return EXIT.ok;
+  }
+  const loaded = readConfig(command);
+  if (command.name === "config") {
+    console.log(formatSettings(loaded.settings).trimEnd());
+    report(loaded.warnings, "warning");
+    return EXIT.ok;
+  }
+  if (command.name === "serve") return await serve(loaded);
+  const problem = await askHealth(loaded.config.listen);
+  if (problem === undefined) return EXIT.ok;
+  console.error(`not healthy: ${problem}`);
+  return EXIT.failure;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const { command } = parseArguments(args);
+    if (command !== undefined && !command.isHelp) return await run(command);
+    console.log(helpText(command?.name));
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`${error.message}\nTry "matrixrtc-auth --help".`);
+      return EXIT.usage;
+    }
+    if (error instanceof ConfigError) {
+      report(error.warnings, "warning");
+      report(error.faults, "error");
+      return EXIT.config;
+    }
+    throw error;
+  }
+}
+
+Deno.exit(await main(Deno.args));

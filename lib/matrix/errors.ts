@@ -82,6 +82,15 @@ export class ForbiddenError extends MatrixError {
   }
 }
 
+/** Something here or at the SFU is broken: 500. The cause tells the log what. */
+export class InternalError extends MatrixError {
+  override readonly name = "InternalError";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super("M_UNKNOWN", STATUS_CODE.InternalServerError, message, options);
+  }
+}
+
 /** Not now: 503 with `Retry-After`. */
 export class UnavailableError extends MatrixError {
   override readonly name = "UnavailableError";

@@ -3,6 +3,7 @@
 import dns from "node:dns";
 import net from "node:net";
 import type { Clock } from "../clock.ts";
+import { withDeadline } from "../deadline.ts";
 import { UpstreamError } from "../matrix/errors.ts";
 import type { AddressPolicy } from "./address_policy.ts";
 import type { Endpoint } from "./http_client.ts";
@@ -106,23 +107,14 @@ async function findAddresses(host: string, options: DialOptions): Promise<string
 }
 
 async function lookUp(host: string, { lookup, clock }: DialOptions): Promise<string[]> {
-  let cancel = () => {};
-  const deadline = new Promise<never>((_, reject) => {
-    cancel = clock.after(
-      LOOKUP_TIMEOUT_MS,
-      () => reject(new Error(`no answer in ${LOOKUP_TIMEOUT_MS / 1000} s`)),
-    );
-  });
+  const late = () => new Error(`no answer in ${LOOKUP_TIMEOUT_MS / 1000} s`);
+  let found: string[];
   try {
-    const found = await Promise.race([lookup(host), deadline]);
-    if (found.length > 0) return found;
+    found = await withDeadline(lookup(host), LOOKUP_TIMEOUT_MS, clock, late);
   } catch (error) {
-    throw new UpstreamError("dns", `cannot look up ${host} (${errorCode(error)})`, {
-      cause: error,
-    });
-  } finally {
-    cancel();
+    throw new UpstreamError("dns", `cannot look up ${host} (${errorCode(error)})`);
   }
+  if (found.length > 0) return found;
   throw new UpstreamError("dns", `cannot look up ${host} (no addresses)`);
 }
 

@@ -98,9 +98,16 @@ function describeFailure(
       twirpCode,
     });
   }
-  const text = new TextDecoder().decode(body.subarray(0, 200)).trim();
   const hint = status === 401 || status === 403
     ? "check key, secret and clock"
     : "is this LiveKit, or a proxy in front of it?";
-  return new SfuError("answer", `${where}: HTTP ${status}, not LiveKit's JSON (${hint}): ${text}`);
+  return new SfuError("answer", `${where}: HTTP ${status} with ${kindOf(body)} (${hint})`);
+}
+
+// The text itself stays out: what an unknown server says may hold anything.
+function kindOf(body: Uint8Array): string {
+  const start = new TextDecoder().decode(body.subarray(0, 200)).trimStart();
+  if (start === "") return "an empty body";
+  if (start.startsWith("<")) return "a web page";
+  return /^[[{]/.test(start) ? "other JSON than LiveKit's" : "plain text";
 }

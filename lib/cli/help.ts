@@ -1,0 +1,57 @@
+import type { CommandName } from "./arguments.ts";
+
+const ENV_FILE = `
+Options:
+  --env-file FILE   read variables from a dotenv file; the environment wins over it
+  -h, --help        this text`;
+
+const COMMAND_HELP: Readonly<Record<CommandName, string>> = {
+  serve: `Usage: matrixrtc-auth [serve] [--env-file FILE]
+
+Serves until SIGTERM or SIGINT, then answers the requests in work and ends.
+Everything is configured by environment variables; "matrixrtc-auth config" shows them.
+${ENV_FILE}
+
+Exit codes: 0 stopped, 78 wrong configuration, 1 anything else.`,
+  config: `Usage: matrixrtc-auth config [--env-file FILE]
+
+Prints the effective configuration: every variable, its value with secrets as
+[secret], and where the value comes from.
+${ENV_FILE}
+
+Exit codes: 0 usable, 78 wrong configuration.`,
+  healthcheck: `Usage: matrixrtc-auth healthcheck [--env-file FILE]
+
+Asks the service that runs with the same configuration on this host for /healthz.
+For containers without a shell.
+${ENV_FILE}
+
+Exit codes: 0 healthy, 1 not.`,
+  version: `Usage: matrixrtc-auth version
+
+Prints the version.`,
+};
+
+const PROGRAM_HELP = `matrixrtc-auth: MatrixRTC authorization service for LiveKit
+
+Usage: matrixrtc-auth [COMMAND] [OPTIONS]
+
+Commands:
+  serve         serve until told to stop; what happens without a command
+  config        print the effective configuration and check it
+  healthcheck   ask the running service whether it is alive
+  version       print the version
+
+Options:
+  --env-file FILE   read variables from a dotenv file; the environment wins over it
+  -h, --help        this text, or that of a command
+  -V, --version     print the version
+
+Smallest configuration:
+  LIVEKIT_URL=wss://sfu.example.org LIVEKIT_KEY=key LIVEKIT_SECRET=secret \\
+  LIVEKIT_FULL_ACCESS_HOMESERVERS=example.org matrixrtc-auth`;
+
+/** The text for `--help`, of a command or of the whole program. */
+export function helpText(command?: CommandName): string {
+  return command === undefined ? PROGRAM_HELP : COMMAND_HELP[command];
+}

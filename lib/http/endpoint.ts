@@ -1,0 +1,31 @@
+/** What the handler and its endpoints say to each other. */
+
+/** One request on its way through the handler. */
+export interface RequestContext {
+  /** Stands in the reply's `X-Request-Id` and in the log. */
+  readonly requestId: string;
+  /** The route without its prefix, such as `/sfu/get`. */
+  readonly route: string;
+  /** Facts for the log line of a request that fails; endpoints add what they learn. */
+  readonly facts: Record<string, string | number>;
+}
+
+/** A reply, before the handler puts CORS and the request's ID on it. */
+export interface Reply {
+  readonly status: number;
+  /** `undefined` for an empty body. */
+  readonly body?: string;
+  readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers requests of one route and method; throws `MatrixError` for anything but success. */
+export type Endpoint = (request: Request, context: RequestContext) => Promise<Reply> | Reply;
+
+/** The methods of a route. */
+export interface Route {
+  readonly GET?: Endpoint;
+  readonly POST?: Endpoint;
+  /** Whether requests count towards the most that may be in work; probes do not. */
+  readonly isWork: boolean;
+}

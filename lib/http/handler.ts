@@ -1,0 +1,120 @@
+/** The way of every request: route, limits, endpoint, reply. */
+
+import type { Logger } from "@logtape/logtape";
+import { STATUS_CODE } from "@std/http/status";
+import { MatrixError, UnavailableError } from "../matrix/errors.ts";
+import { describeError } from "../observability/logger.ts";
+import { CORS_HEADERS } from "./cors.ts";
+import type { Reply, RequestContext, Route } from "./endpoint.ts";
+import { errorReply } from "./error_response.ts";
+import { routePath } from "./route_path.ts";
+
+/** Answers requests, and can be told to stop taking new ones. */
+export interface Handler {
+  (request: Request): Promise<Response>;
+  /** From now on all work is refused with 503. */
+  drain(): void;
+}
+
+/** What handling needs. */
+export interface HandlerOptions {
+  /** By path without prefix. */
+  readonly routes: Readonly<Record<string, Route>>;
+  readonly log: Logger;
+  /** Makes request IDs: short, unique, of letters and digits. */
+  readonly nextRequestId: () => string;
+}
+
+/** Requests in work at once; more are refused, since each may wait for others for seconds. */
+export const MAX_IN_WORK = 1_024;
+const RETRY_AFTER_SECONDS = 1;
+
+/** Makes the handler of all routes. */
+export function createHandler({ routes, log, nextRequestId }: HandlerOptions): Handler {
+  let inWork = 0;
+  let isDraining = false;
+
+  async function work(request: Request, context: RequestContext, route: Route): Promise<Reply> {
+    if (isDraining) throw new UnavailableError("Service is shutting down", RETRY_AFTER_SECONDS);
+    if (inWork >= MAX_IN_WORK) {
+      throw new UnavailableError("Too many requests are in work", RETRY_AFTER_SECONDS);
+    }
+    inWork++;
+    try {
+      return await call(request, context, route);
+    } finally {
+      inWork--;
+    }
+  }
+
+  function logFailure(error: unknown, reply: Reply, { facts, route, requestId }: RequestContext) {
+    const properties = { endpoint: route, status: reply.status, ...facts, request: requestId };
+    const description = describeError(error);
+    if (!(error instanceof MatrixError)) log.error(`bug: ${description}`, properties);
+    else if (error.status >= 500) log.error(description, properties);
+    else if (error.cause !== undefined) log.warning(description, properties);
+    else log.info(description, properties);
+  }
+
+  async function handle(request: Request): Promise<Response> {
+    const context = { requestId: nextRequestId(), route: routePath(request.url), facts: {} };
+    const route = routes[context.route];
+    let reply: Reply;
+    try {
+      reply = route?.isWork === true && request.method === "POST"
+        ? await work(request, context, route)
+        : await call(request, context, route);
+    } catch (error) {
+      const { status, body, headers } = errorReply(error);
+      const contentType = "application/json";
+      reply = { status, body: JSON.stringify(body), contentType, headers };
+      logFailure(error, reply, context);
+    }
+    return respond(reply, request.method, context.requestId);
+  }
+
+  return Object.assign(handle, { drain: () => void (isDraining = true) });
+}
+
+async function call(
+  request: Request,
+  context: RequestContext,
+  route: Route | undefined,
+): Promise<Reply> {
+  // Also for unknown paths: a preflight that fails would hide the 404 itself from the client.
+  if (request.method === "OPTIONS") return { status: STATUS_CODE.OK };
+  if (route === undefined) {
+    throw new MatrixError("M_UNRECOGNIZED", STATUS_CODE.NotFound, "Unrecognized request");
+  }
+  // Deno.serve leaves out the body of an answer to HEAD.
+  const method = request.method === "HEAD" ? "GET" : request.method;
+  const endpoint = method === "GET" || method === "POST" ? route[method] : undefined;
+  if (endpoint !== undefined) return await endpoint(request, context);
+  const error = "Method not allowed";
+  return {
+    status: STATUS_CODE.MethodNotAllowed,
+    contentType: "application/json",
+    body: JSON.stringify({ errcode: "M_UNRECOGNIZED", error }),
+    headers: { allow: allowedMethods(route).join(", ") },
+  };
+}
+
+function allowedMethods(route: Route): string[] {
+  return [...(route.GET === undefined ? [] : ["GET", "HEAD"]), ...(route.POST ? ["POST"] : [])];
+}
+
+function respond(reply: Reply, method: string, requestId: string): Response {
+  const headers: Record<string, string> = {
+    ...CORS_HEADERS,
+    // Tokens are nobody's to keep, and compressing these few bytes costs more than it saves.
+    "cache-control": "no-store, no-transform",
+    "x-content-type-options": "nosniff",
+    "x-request-id": requestId,
+    ...reply.headers,
+  };
+  if (reply.contentType !== undefined) headers["content-type"] = reply.contentType;
+  return new Response(method === "HEAD" ? null : reply.body ?? null, {
+    status: reply.status,
+    headers,
+  });
+}

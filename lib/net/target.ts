@@ -1,0 +1,52 @@
+import type { HttpTarget } from "./http_client.ts";
+
+/**
+ * Completes a target with the key that tells it apart: all that decides who
+ * answers, so that no two targets share connections unless they reach the same
+ * server as the same server.
+ */
+export function createTarget(parts: Omit<HttpTarget, "key">): HttpTarget {
+  const places = parts.endpoints.map(({ host, port }) => `${host}|${port}`).join(",");
+  const { protocol, hostHeader, tlsName, mayBePrivate } = parts;
+  const key = `${protocol} ${hostHeader} ${tlsName} ${places} ${mayBePrivate ? "private" : ""}`;
+  return { ...parts, key };
+}
+
+/** A base URL taken apart into the server and the path that its API lies under. */
+export interface BaseTarget {
+  readonly target: HttpTarget;
+  /** Without a slash at its end; empty for none. */
+  readonly basePath: string;
+}
+
+/**
+ * Makes the target of a base URL that the operator configured.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { targetOfUrl } from "./target.ts";
+ *
+ * const { target, basePath } = targetOfUrl("http://livekit:7880/sfu/", 8);
+ * assertEquals([target.endpoints, basePath], [[{ host: "livekit", port: 7880 }], "/sfu"]);
+ * ```
+ *
+ * @param baseUrl An `http:` or `https:` URL.
+ * @param maxConnections See {@linkcode HttpTarget.maxConnections}.
+ * @throws {TypeError} For text that is no URL.
+ */
+export function targetOfUrl(baseUrl: string, maxConnections: number): BaseTarget {
+  const url = new URL(baseUrl);
+  const protocol = url.protocol === "https:" ? "https" : "http";
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const port = url.port === "" ? { http: 80, https: 443 }[protocol] : Number(url.port);
+  const target = createTarget({
+    protocol,
+    endpoints: [{ host, port }],
+    tlsName: host,
+    hostHeader: url.host,
+    mayBePrivate: true,
+    maxConnections,
+  });
+  return { target, basePath: url.pathname.replace(/\/+$/, "") };
+}

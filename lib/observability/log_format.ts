@@ -1,0 +1,53 @@
+/** How a log record looks: one line, whatever is in it. */
+
+import type { LogRecord, TextFormatter } from "@logtape/logtape";
+
+/** Values from outside are cut at this many characters. */
+const MAX_VALUE_LENGTH = 200;
+/** Messages are ours, but may hold a few such values. */
+const MAX_MESSAGE_LENGTH = 2_000;
+// Everything that could end a line, move a terminal's cursor or turn the text around.
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** `2026-11-24T10:00:00.000Z INFO  message key=value key="two words"` */
+export const formatText: TextFormatter = (record) => {
+  const pairs = Object.entries(record.properties)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => ` ${key}=${quoteIfNeeded(printable(value, MAX_VALUE_LENGTH))}`);
+  const level = record.level.toUpperCase().padEnd(7);
+  return `${timeOf(record)} ${level} ${messageOf(record)}${pairs.join("")}\n`;
+};
+
+/** One JSON object a line: `time`, `level`, `message`, and the properties beside them. */
+export const formatJson: TextFormatter = (record) => {
+  const properties = Object.fromEntries(
+    Object.entries(record.properties).map(([key, value]) => [
+      key,
+      typeof value === "number" || value === undefined ? value : printable(value, MAX_VALUE_LENGTH),
+    ]),
+  );
+  const { level } = record;
+  const line = { time: timeOf(record), level, message: messageOf(record), ...properties };
+  return JSON.stringify(line) + "\n";
+};
+
+function timeOf(record: LogRecord): string {
+  return new Date(record.timestamp).toISOString();
+}
+
+function messageOf(record: LogRecord): string {
+  return printable(record.message.join(""), MAX_MESSAGE_LENGTH);
+}
+
+function printable(value: unknown, maxLength: number): string {
+  const text = String(value);
+  const cut = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
+  return cut.replace(
+    UNPRINTABLE,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
+}
+
+function quoteIfNeeded(text: string): string {
+  return /^[\w./:@*+-]+$/.test(text) ? text : JSON.stringify(text);
+}

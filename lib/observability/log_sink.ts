@@ -1,0 +1,55 @@
+import type { LogRecord, Sink, TextFormatter } from "@logtape/logtape";
+
+/** Where log lines go, and how to wait for them. */
+export interface LogSink {
+  readonly sink: Sink;
+  /** Resolves when all that was logged so far has been written. */
+  flush(): Promise<void>;
+}
+
+/** Lines that may wait for a slow reader of the log; newer ones are dropped and counted. */
+const MAX_WAITING_LINES = 10_000;
+
+/**
+ * Writes log lines in batches, so that neither a burst of lines nor a slow
+ * reader of the log delays a request.
+ *
+ * @param write Writes all of the bytes, such as a wrapper of `Deno.stderr`.
+ */
+export function createLogSink(
+  format: TextFormatter,
+  write: (bytes: Uint8Array) => Promise<void>,
+): LogSink {
+  let waiting: string[] = [];
+  let dropped = 0;
+  let writing: Promise<void> | undefined;
+
+  async function drain(): Promise<void> {
+    // Lines of the same turn of the event loop go out together.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    while (waiting.length > 0) {
+      const lines = waiting;
+      waiting = [];
+      if (dropped > 0) lines.push(`${dropped} log lines were dropped: nobody reads them in time\n`);
+      dropped = 0;
+      await write(new TextEncoder().encode(lines.join("")));
+    }
+  }
+
+  function log(record: LogRecord): void {
+    if (waiting.length >= MAX_WAITING_LINES) {
+      dropped++;
+      return;
+    }
+    waiting.push(format(record));
+    // A log that cannot be written is no reason to end the service.
+    writing ??= drain().catch(() => {}).finally(() => writing = undefined);
+  }
+
+  return {
+    sink: log,
+    async flush() {
+      while (writing !== undefined) await writing;
+    },
+  };
+}

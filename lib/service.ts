@@ -1,0 +1,185 @@
+/** Puts the parts together: from a configuration to the function that answers requests. */
+
+import type { Logger } from "@logtape/logtape";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config/config.ts";
+
+import { withDeadline } from "./deadline.ts";
+import { createHandler, type Handler, MAX_IN_WORK } from "./http/handler.ts";
+import { createReadinessEndpoint } from "./http/readiness.ts";
+import { createStartPage } from "./http/start_page.ts";
+import { createTokenEndpoint } from "./http/token_endpoint.ts";
+import { hasFullAccess, isAdmitted } from "./matrix/server_lists.ts";
+import { parseGetTokenRequest, parseSfuGetRequest } from "./matrix/wire.ts";
+import { createAddressPolicy } from "./net/address_policy.ts";
+import { createConnect } from "./net/connect.ts";
+import type { AddressLookup } from "./net/dial.ts";
+import { targetOfUrl } from "./net/target.ts";
+import type { TlsTrust } from "./net/tls_trust.ts";
+import { createUndiciClient } from "./net/undici_client.ts";
+import { createPseudonym } from "./observability/pseudonym.ts";
+import { createRooms } from "./sfu/rooms.ts";
+import { createTwirp, SfuError } from "./sfu/twirp.ts";
+import { createSigner } from "./signing/hs256.ts";
+import { createJoinTokenIssuer } from "./signing/join_token.ts";
+import { createServiceTokens } from "./signing/service_token.ts";
+import type { TokenExchangeDeps } from "./usecases/exchange_token.ts";
+import { getToken } from "./usecases/get_token.ts";
+import { legacySfuGet } from "./usecases/legacy_sfu_get.ts";
+import { createOpenIdVerifier } from "./verification/openid.ts";
+import { createServerResolver } from "./verification/resolve_server.ts";
+import { ServerGates } from "./verification/server_gate.ts";
+import type { SrvLookup } from "./verification/srv.ts";
+import { UnreachableServers } from "./verification/unreachable_servers.ts";
+import { VERSION } from "./version.ts";
+
+/** The world outside, as the service reaches it. */
+export interface Effects {
+  readonly clock: Clock;
+  readonly lookupAddresses: AddressLookup;
+  readonly lookupSrv: SrvLookup;
+  readonly trust: TlsTrust;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+/** The service, ready to answer. */
+export interface Service {
+  readonly handle: Handler;
+  /** Ends all connections to other servers. */
+  close(): Promise<void>;
+}
+
+const REMOTE_MAX_IN_FLIGHT = 64;
+const OWN_MAX_IN_FLIGHT = 256;
+/** No single server may hold more than half of all requests in work. */
+const MAX_IN_WORK_PER_SERVER = MAX_IN_WORK / 2;
+const SFU_CONNECTIONS = 64;
+
+const ENDPOINTS = {
+  "/get_token": "POST: OpenID token in, LiveKit token out",
+  "/sfu/get": "POST: the same for older clients",
+  "/healthz": "GET: whether this process is alive",
+  "/readyz": "GET: whether what it depends on works",
+};
+
+/** Makes the service. Nothing is connected to before the first request. */
+export function createService(config: Config, log: Logger, effects: Effects): Service {
+  const { clock } = effects;
+  const now = clock.monotonic;
+  const { liveKit } = config;
+
+  const isOwn = (serverName: string) =>
+    config.fullAccess.includes(serverName) || config.federationUrlOverrides.has(serverName);
+  const maxInFlight = (serverName: string) =>
+    isOwn(serverName) ? OWN_MAX_IN_FLIGHT : REMOTE_MAX_IN_FLIGHT;
+
+  const client = createUndiciClient({
+    clock,
+    connect: createConnect({
+      clock,
+      lookup: effects.lookupAddresses,
+      policy: createAddressPolicy(config.allowNetworks),
+      trust: effects.trust,
+      insecureSkipVerifyTls: config.insecureSkipVerifyTls,
+    }),
+  });
+
+  const resolver = createServerResolver({
+    client,
+    clock,
+    isOwn,
+    lookupSrv: effects.lookupSrv,
+    overrides: config.federationUrlOverrides,
+    maxConnections: maxInFlight,
+    random: effects.random,
+  });
+  const verify = createOpenIdVerifier({
+    client,
+    resolver,
+    clock,
+    isOwn,
+    gates: new ServerGates(clock),
+    limits: (name) => ({ maxInFlight: maxInFlight(name), maxInWork: MAX_IN_WORK_PER_SERVER }),
+    unreachable: new UnreachableServers(clock),
+    isAdmitted: (serverName) => isAdmitted(serverName, config.homeservers),
+  });
+
+  const sign = createSigner(liveKit.secret);
+  const twirp = createTwirp({
+    client,
+    ...targetOfUrl(liveKit.apiUrl, SFU_CONNECTIONS),
+    serviceToken: createServiceTokens({ apiKey: liveKit.key, sign, clock }),
+  });
+  const rooms = createRooms(twirp, clock);
+
+  const deps: TokenExchangeDeps = {
+    sfuUrl: liveKit.url,
+    verify,
+    hasFullAccess: (serverName) => hasFullAccess(serverName, config.fullAccess),
+    issueJoinToken: createJoinTokenIssuer({
+      apiKey: liveKit.key,
+      sign,
+      ttlSeconds: config.tokenTtlSeconds,
+      canUpdateOwnMetadata: config.canUpdateOwnMetadata,
+      clock,
+    }),
+    ensureRoom: (room, timeoutMs) =>
+      withDeadline(
+        rooms.ensure(room),
+        timeoutMs,
+        clock,
+        () => new SfuError("http", "CreateRoom did not end within the request's time"),
+      ),
+    now,
+  };
+
+  const common = { log, clock, pseudonym: createPseudonym(config.log.identifiers) };
+  const handle = createHandler({
+    log,
+    nextRequestId: createRequestIds(effects.random),
+    routes: {
+      "/get_token": {
+        isWork: true,
+        POST: createTokenEndpoint({
+          ...common,
+          parse: parseGetTokenRequest,
+          exchange: (body, deadline) => getToken(body, deadline, deps),
+        }),
+      },
+      "/sfu/get": {
+        isWork: true,
+        POST: createTokenEndpoint({
+          ...common,
+          parse: parseSfuGetRequest,
+          exchange: (body, deadline) => legacySfuGet(body, deadline, deps),
+        }),
+      },
+      "/healthz": { isWork: false, GET: () => ({ status: 200 }) },
+      "/readyz": {
+        isWork: false,
+        GET: createReadinessEndpoint({
+          log,
+          clock,
+          checks: {
+            // One room that does not exist: the answer stays small, however many do.
+            sfu: async () => {
+              const body = { names: ["matrixrtc-auth-readiness"] };
+              await twirp({ method: "ListRooms", grant: "roomList", body });
+            },
+          },
+        }),
+      },
+      "/": { isWork: false, GET: createStartPage({ version: VERSION, endpoints: ENDPOINTS }) },
+    },
+  });
+
+  return { handle, close: () => client.close() };
+}
+
+/** IDs of one process share their first letters, so two replicas' logs can be read together. */
+function createRequestIds(random: () => number): () => string {
+  const prefix = Math.floor(random() * 36 ** 5).toString(36).padStart(5, "0");
+  let count = 0;
+  return () => `${prefix}${(count++).toString(36)}`;
+}

@@ -1,0 +1,89 @@
+/** What both token endpoints do once they know what is asked for. */
+
+import { InternalError, InvalidRequestError, UnauthorizedError } from "../matrix/errors.ts";
+import type { DelayedLeave, OpenIdToken } from "../matrix/wire.ts";
+import type { JoinTokenIssuer } from "../signing/join_token.ts";
+import type { LiveKitIdentity, LiveKitRoom } from "../signing/names.ts";
+
+/** Whether the user's server may cause rooms to be created. */
+export type Access = "full" | "restricted";
+
+/** A way into a call. */
+export interface TokenExchange {
+  readonly sfuUrl: string;
+  readonly joinToken: string;
+  readonly room: LiveKitRoom;
+  readonly userId: string;
+  readonly access: Access;
+}
+
+/** What an exchange needs of the rest of the service. */
+export interface TokenExchangeDeps {
+  /** The address of the SFU that clients are given. */
+  readonly sfuUrl: string;
+  /** @throws {UnauthorizedError} When nobody vouches for the token in time. */
+  verify(token: OpenIdToken, timeoutMs: number): Promise<{ userId: string; serverName: string }>;
+  hasFullAccess(serverName: string): boolean;
+  readonly issueJoinToken: JoinTokenIssuer;
+  /** Makes sure that the room exists. */
+  ensureRoom(room: LiveKitRoom, timeoutMs: number): Promise<void>;
+  /** Milliseconds that never jump. */
+  readonly now: () => number;
+}
+
+/** What is asked for. */
+export interface TokenExchangeRequest {
+  readonly openIdToken: OpenIdToken;
+  /** Must be the verified user, where the client claims one. */
+  readonly claimedUserId?: string;
+  readonly room: LiveKitRoom;
+  readonly identityOf: (userId: string) => LiveKitIdentity;
+  readonly delayedLeave: DelayedLeave | undefined;
+}
+
+const VERIFICATION_TIMEOUT_MS = 10_000;
+
+/**
+ * Verifies the user, creates the room if the user's server may, and issues the
+ * join token. Restricted users get a token too: it lets them into rooms that exist.
+ *
+ * @param deadline When the whole exchange is abandoned, in the terms of `deps.now`.
+ * @throws {MatrixError} What the client is to be told.
+ */
+export async function exchangeToken(
+  request: TokenExchangeRequest,
+  deadline: number,
+  deps: TokenExchangeDeps,
+): Promise<TokenExchange> {
+  const { room, claimedUserId } = request;
+  const timeoutMs = Math.min(VERIFICATION_TIMEOUT_MS, deadline - deps.now());
+  const { userId, serverName } = await deps.verify(request.openIdToken, timeoutMs);
+  if (claimedUserId !== undefined && claimedUserId !== userId) {
+    throw new UnauthorizedError({ cause: new Error("claimed_user_id is another user") });
+  }
+  const access = deps.hasFullAccess(serverName) ? "full" : "restricted";
+  if (request.delayedLeave !== undefined) refuseDelegation(access);
+
+  const identity = request.identityOf(userId);
+  const joinToken = deps.issueJoinToken({ room, identity, canPublish: true });
+  if (access === "full") await createRoom(room, deadline, deps);
+  return { sfuUrl: deps.sfuUrl, joinToken, room, userId, access };
+}
+
+// Old clients try again without the delay fields on this very code, so they get their token.
+function refuseDelegation(access: Access): never {
+  throw new InvalidRequestError(
+    "M_BAD_JSON",
+    access === "full"
+      ? "Delegation of delayed events is not supported by this service"
+      : "Delegation of delayed events is only supported for full access users",
+  );
+}
+
+async function createRoom(room: LiveKitRoom, deadline: number, deps: TokenExchangeDeps) {
+  try {
+    await deps.ensureRoom(room, Math.max(deadline - deps.now(), 0));
+  } catch (cause) {
+    throw new InternalError("Unable to create room on SFU", { cause });
+  }
+}
