@@ -85,7 +85,10 @@ export function checkUrl(
   if (rest === "" || rest.startsWith("/")) throw new InvalidValueError("it has no host");
   if (!URL.canParse(text)) throw new InvalidValueError("it is not a valid URL");
   const url = new URL(text);
-  if (url.hostname === "") throw new InvalidValueError("it has no host");
+  // The URL standard lets characters pass that no name in DNS has, such as "=".
+  if (!/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$/.test(url.hostname)) {
+    throw new InvalidValueError("its host is neither a name nor an address");
+  }
   if (!allow.userInfo && rest.split(/[/?#]/, 1)[0]!.includes("@")) {
     throw new InvalidValueError("it holds a user or password");
   }

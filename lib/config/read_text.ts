@@ -4,7 +4,7 @@ import { InvalidValueError } from "./invalid_value.ts";
 export const MAX_SMALL_FILE_BYTES = 64 * 1024;
 
 /** Error names of Deno and codes of Node, in words. Paths are left out: they may be secrets. */
-const CAUSES: Record<string, string> = {
+const CAUSES = new Map(Object.entries({
   NotFound: "there is no such file",
   ENOENT: "there is no such file",
   PermissionDenied: "permission to read the file is denied",
@@ -14,7 +14,7 @@ const CAUSES: Record<string, string> = {
   EISDIR: "it is a folder",
   NotADirectory: "a part of the path is no folder",
   ENOTDIR: "a part of the path is no folder",
-};
+}));
 
 /**
  * Reads a text file that a variable names, without the byte order mark that some editors leave.
@@ -66,7 +66,7 @@ export function readText(
  * ```
  */
 export function isNotFound(error: InvalidValueError): boolean {
-  return causeOf(error.cause) === CAUSES.NotFound;
+  return causeOf(error.cause) === CAUSES.get("NotFound");
 }
 
 function describeReadError(error: unknown): string {
@@ -78,5 +78,5 @@ function describeReadError(error: unknown): string {
 function causeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = (error as { code?: unknown }).code;
-  return CAUSES[error.name] ?? (typeof code === "string" ? CAUSES[code] : undefined);
+  return CAUSES.get(error.name) ?? (typeof code === "string" ? CAUSES.get(code) : undefined);
 }

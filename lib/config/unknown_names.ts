@@ -64,7 +64,9 @@ export function warnAboutNames(
     if (!PREFIX.test(name) || known.has(name)) continue;
     if (SERVICE_LINK.test(name) || /^(?:tcp|udp|sctp):\/\//.test(found.text)) continue;
     const nearest = nearestName(name, known);
-    if (nearest !== undefined) {
+    if (known.has(name.replace(/_FROM_FILE$/, ""))) {
+      findings.warn(name, "is ignored: only secrets can be given as files");
+    } else if (nearest !== undefined) {
       findings.warn(name, `is not known and ignored: did you mean ${nearest}?`);
     } else if (LIVEKIT_SERVER.test(name)) {
       ofLiveKit.push(name);
