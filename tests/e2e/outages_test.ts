@@ -48,6 +48,7 @@ Deno.test("an SFU that is down is 500 for full-access users, and its return is n
       assertStringIncludes(body.error, "Unable to create room on SFU");
     }
     await logged;
+    assertEquals(await askReadiness(service.url), 503);
   } finally {
     await world.sfu.restart();
   }
@@ -67,7 +68,7 @@ Deno.test("a homeserver that is down is 401 for its users, and the log names the
 
   await world.near.stop();
   try {
-    const logged = service.waitForLog(/tcp/i);
+    const logged = service.waitForLog(/cannot connect to 127\.0\.0\.1:\d+ \(ECONNREFUSED\)/);
     for (
       const [path, makeBody] of [["/get_token", getTokenBody], ["/sfu/get", sfuGetBody]] as const
     ) {
@@ -81,3 +82,14 @@ Deno.test("a homeserver that is down is 401 for its users, and the log names the
     await world.near.restart();
   }
 });
+
+Deno.test("/readyz is 200 while the SFU serves", async () => {
+  await using service = await world.startService();
+  assertEquals(await askReadiness(service.url), 200);
+});
+
+async function askReadiness(serviceUrl: string): Promise<number> {
+  const response = await fetch(new URL("/readyz", serviceUrl));
+  await response.body?.cancel();
+  return response.status;
+}

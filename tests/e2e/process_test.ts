@@ -36,7 +36,7 @@ Deno.test("SIGTERM while a request is in work: it is answered, then the service 
 
   const answer = post(service.url, "/get_token", body);
   await gate.reached;
-  const draining = service.waitForLog(/drain|shutting down|stopping/i);
+  const draining = service.waitForLog(/received SIGTERM/);
   const exitCode = service.stop();
   await draining;
   gate.open();
@@ -99,7 +99,7 @@ Deno.test("fifty users at once get into one call, a room created once for many",
   assertEquals(new Set(identities).size, USERS);
   const calls = countCreateRoom() - before;
   console.log(`${USERS} users, ${calls} CreateRoom calls`);
-  assert(calls >= 1 && calls <= USERS / 2, `${calls} CreateRoom calls`);
+  assert(calls >= 1 && calls <= USERS / 10, `${calls} CreateRoom calls`);
 });
 
 /** Registers a user and makes the request of its first join. */
