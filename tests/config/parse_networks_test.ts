@@ -40,11 +40,14 @@ Deno.test("parseNetworks() warns about all addresses", () => {
 Deno.test("parseNetworks() gives networks that hold the address they were made of", () => {
   const networks = fc.oneof(
     fc.tuple(fc.ipV4(), fc.nat(32)),
-    fc.tuple(fc.ipV6(), fc.nat(128)),
+    fc.tuple(
+      fc.ipV6().filter((address) => !ipaddr.IPv6.parse(address).isIPv4MappedAddress()),
+      fc.nat(128),
+    ),
   );
   fc.assert(fc.property(networks, ([address, prefix]) => {
     const [network] = parseNetworks(`${address}/${prefix}`, createContext());
-    assert(ipaddr.process(address).match(ipaddr.parseCIDR(network!)));
+    assert(ipaddr.parse(address).match(ipaddr.parseCIDR(network!)));
     assertEquals(parseNetworks(network!, createContext()), [network!]);
   }));
 });
