@@ -60,10 +60,10 @@ async function main(): Promise<void> {
     command: args.command,
     deno: Deno.version.deno,
     cores: navigator.hardwareConcurrency,
-    start: await measureStart(context),
-    closedLoops: await measureClosedLoops(context),
-    storm: await measureStorm(context),
-    ...(args.memoryRequests > 0 && { memory: await measureMemory(context) }),
+    ...(args.parts.has("start") && { start: await measureStart(context) }),
+    ...(args.parts.has("closed") && { closedLoops: await measureClosedLoops(context) }),
+    ...(args.parts.has("storm") && { storm: await measureStorm(context) }),
+    ...(args.parts.has("memory") && { memory: await measureMemory(context) }),
   };
   console.log(JSON.stringify(report, null, 2));
 }

@@ -51,11 +51,19 @@ Deno.test("runClosedLoop() gives up on a service that stays silent", async () =>
 });
 
 Deno.test("parseLoadArguments() refuses what makes no sense", () => {
-  for (const args of [["--requests", "0"], ["--requests", "x"], ["--rooms", "few"], ["--fast"]]) {
+  for (
+    const args of [["--requests", "0"], ["--requests", "x"], ["--rooms", "few"], ["--only", "x"], [
+      "--fast",
+    ]]
+  ) {
     assertThrows(() => parseLoadArguments(args), TypeError);
   }
   assertEquals(parseLoadArguments(["--help"]), undefined);
   assertEquals(parseLoadArguments(["--rooms", "fresh", "--script", "x.js"])?.rooms, Infinity);
+  const parts = (...args: string[]) => [...parseLoadArguments(args)!.parts];
+  assertEquals(parts(), ["start", "closed", "storm"]);
+  assertEquals(parts("--memory"), ["start", "closed", "storm", "memory"]);
+  assertEquals(parts("--only", "memory"), ["memory"]);
 });
 
 Deno.test({

@@ -1,13 +1,18 @@
 import { parseArgs } from "node:util";
 import { usualCommand } from "../../tests/support/service.ts";
 
+/** A part of a load run. */
+export type LoadPart = "start" | "closed" | "storm" | "memory";
+
 /** What a load run is to do. */
 export interface LoadArguments {
+  /** Which parts to run. */
+  parts: ReadonlySet<LoadPart>;
   /** Program and arguments of the service. */
   command: string[];
   /** Measured requests of a closed loop at 32 and 256 connections; a quarter of them at one. */
   requests: number;
-  /** Requests of the memory run; `0` for none. */
+  /** Requests of the memory run. */
   memoryRequests: number;
   /** Users of the storm. */
   stormUsers: number;
@@ -24,12 +29,14 @@ export const USAGE = `usage: deno task load [OPTION…]
   --script PATH     a script or bundle for deno run; main.ts unless told
   --requests N      requests of a closed loop (20000); the memory run takes 15 times as many
   --rooms WHICH     rooms of the closed loops: many (1000 in turn), one, or fresh (one a request)
-  --memory          run the memory run too: 300000 requests
+  --memory          the memory run too: 300000 requests
+  --only PART       start, closed, storm or memory; may be given several times
   --quick           a glance at everything: few requests, few users
 
 Prints JSON on standard output, progress on standard error. Linux only.
 `;
 
+const PARTS: readonly LoadPart[] = ["start", "closed", "storm", "memory"];
 const ROOMS: Record<string, number> = { one: 1, many: 1000, fresh: Infinity };
 
 /**
@@ -57,6 +64,7 @@ export function parseLoadArguments(args: string[]): LoadArguments | undefined {
       requests: { type: "string" },
       rooms: { type: "string", default: "many" },
       memory: { type: "boolean", default: false },
+      only: { type: "string", multiple: true },
       quick: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -72,12 +80,22 @@ export function parseLoadArguments(args: string[]): LoadArguments | undefined {
   }
   return {
     command: chooseCommand(values.binary, values.script),
+    parts: chooseParts(values.only, values.memory),
     requests,
-    memoryRequests: values.memory ? requests * 15 : 0,
+    memoryRequests: requests * 15,
     stormUsers: quick ? Math.min(200, requests) : 2000,
     rooms: ROOMS[values.rooms]!,
     starts: quick ? 1 : 5,
   };
+}
+
+function chooseParts(only: string[] | undefined, memory: boolean): ReadonlySet<LoadPart> {
+  for (const part of only ?? []) {
+    if (!PARTS.some((known) => known === part)) {
+      throw new TypeError(`--only must be one of ${PARTS.join(", ")}: received "${part}"`);
+    }
+  }
+  return new Set(PARTS.filter((part) => only?.includes(part) ?? (part !== "memory" || memory)));
 }
 
 function chooseCommand(binary: string | undefined, script: string | undefined): string[] {
