@@ -51,7 +51,11 @@ async function serve({ config, warnings }: LoadedConfig): Promise<number> {
     random: Math.random,
   });
   const stopped = waitForSignal();
-  // A rejection nobody waits for must not end the service for everyone else.
+  // An error that nobody catches must not end the service for everyone else.
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    log.error(`bug: ${describeError(event.error)}`);
+  });
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     log.error(`bug: ${describeError(event.reason)}`);

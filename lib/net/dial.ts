@@ -68,6 +68,8 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<ne
         return;
       }
       const socket = net.connect({ host: address, port: endpoint.port, noDelay: true });
+      // Deno before 2.8 would read ahead, and what it reads would be missing in the TLS handshake.
+      socket.pause();
       open.add(socket);
       const fail = (reason: string) => {
         if (!open.delete(socket)) return;

@@ -1,5 +1,6 @@
 /** The HTTP client, made of undici's connection pools. */
 
+import "./node_timers.ts";
 import { LRUCache } from "lru-cache";
 import type { Dispatcher, Pool as UndiciPool } from "undici";
 // The whole of undici brings fetch, WebSocket and caches along: 15 MiB that nobody here uses.
