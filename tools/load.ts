@@ -29,8 +29,19 @@ function parseOrExit(): LoadArguments {
   }
 }
 
+/** Moves this process to all processors but the first; what it starts inherits that. */
+async function leaveProcessorZero(): Promise<void> {
+  if (navigator.hardwareConcurrency < 2) throw new Error("--pin needs two processors");
+  const others = `1-${navigator.hardwareConcurrency - 1}`;
+  const { success, stderr } = await new Deno.Command("taskset", {
+    args: ["-apc", others, String(Deno.pid)],
+  }).output();
+  if (!success) throw new Error(`taskset failed: ${new TextDecoder().decode(stderr)}`);
+}
+
 async function main(): Promise<void> {
   const args = parseOrExit();
+  if (args.pin) await leaveProcessorZero();
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "matrixrtc-auth-load-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
@@ -41,7 +52,7 @@ async function main(): Promise<void> {
     standIns,
     start: () =>
       startServiceProcess({
-        command: args.command,
+        command: args.pin ? ["taskset", "-c", "0", ...args.command] : args.command,
         logPath: `${folder}/service.log`,
         env: {
           LIVEKIT_URL: standIns.sfuUrl.replace("http", "ws"),
@@ -60,6 +71,7 @@ async function main(): Promise<void> {
     command: args.command,
     deno: Deno.version.deno,
     cores: navigator.hardwareConcurrency,
+    pinned: args.pin,
     ...(args.parts.has("start") && { start: await measureStart(context) }),
     ...(args.parts.has("closed") && { closedLoops: await measureClosedLoops(context) }),
     ...(args.parts.has("storm") && { storm: await measureStorm(context) }),

@@ -20,6 +20,8 @@ export interface LoadArguments {
   rooms: number;
   /** Starts of which the median is told. */
   starts: number;
+  /** Whether the service gets a processor for itself, and all else the others. */
+  pin: boolean;
 }
 
 /** How to call the tool. */
@@ -31,6 +33,7 @@ export const USAGE = `usage: deno task load [OPTION…]
   --rooms WHICH     rooms of the closed loops: many (1000 in turn), one, or fresh (one a request)
   --memory          the memory run too: 300000 requests
   --only PART       start, closed, storm or memory; may be given several times
+  --pin             the service alone on processor 0, all else on the others (taskset)
   --quick           a glance at everything: few requests, few users
 
 Prints JSON on standard output, progress on standard error. Linux only.
@@ -65,6 +68,7 @@ export function parseLoadArguments(args: string[]): LoadArguments | undefined {
       rooms: { type: "string", default: "many" },
       memory: { type: "boolean", default: false },
       only: { type: "string", multiple: true },
+      pin: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -86,6 +90,7 @@ export function parseLoadArguments(args: string[]): LoadArguments | undefined {
     stormUsers: quick ? Math.min(200, requests) : 2000,
     rooms: ROOMS[values.rooms]!,
     starts: quick ? 1 : 5,
+    pin: values.pin,
   };
 }
 
