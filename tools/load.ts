@@ -12,7 +12,7 @@ import {
   measureStart,
   measureStorm,
 } from "./load/scenarios.ts";
-import { startServiceProcess } from "./load/service_process.ts";
+import { killServices, startServiceProcess } from "./load/service_process.ts";
 import { startStandIns } from "./load/stand_ins_process.ts";
 
 const EX_USAGE = 64;
@@ -44,7 +44,16 @@ async function main(): Promise<void> {
   if (args.pin) await leaveProcessorZero();
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "matrixrtc-auth-load-" });
-  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const removeFolder = () => Deno.removeSync(folder, { recursive: true });
+  stack.defer(removeFolder);
+  // The stand-ins end by themselves when this process does; the service knows nothing of it.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      killServices();
+      removeFolder();
+      Deno.exit(1);
+    });
+  }
   const standIns = stack.use(await startStandIns());
   await Deno.writeTextFile(`${folder}/ca.pem`, standIns.ca);
   const context: LoadContext = {

@@ -28,6 +28,7 @@ const CLK_TCK = 100;
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 1;
 const KEPT = ["PATH", "HOME", "DENO_DIR", "DENO_TLS_CA_STORE", "NODE_EXTRA_CA_CERTS", "TMPDIR"];
+const running = new Set<Deno.ChildProcess>();
 const HEALTHZ = new TextEncoder().encode("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
 /**
@@ -61,7 +62,11 @@ export async function startServiceProcess(
     stderr: "inherit",
   }).spawn();
   let ended = false;
-  const exited = process.status.then(() => ended = true);
+  running.add(process);
+  const exited = process.status.then(() => {
+    ended = true;
+    running.delete(process);
+  });
   const stop = async () => {
     if (!ended) process.kill("SIGTERM");
     const timer = setTimeout(() => process.kill("SIGKILL"), START_TIMEOUT_MS);
@@ -95,6 +100,11 @@ export async function startServiceProcess(
     },
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** Kills every service that is still running, for a load run that is told to end. */
+export function killServices(): void {
+  for (const process of running) process.kill("SIGKILL");
 }
 
 /** Another process could take it before the service does; then the run fails and says so. */
