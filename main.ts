@@ -41,7 +41,7 @@ function readConfig({ envFile, mayLackEnvFile }: Command): LoadedConfig {
 }
 
 async function serve({ config, warnings }: LoadedConfig): Promise<number> {
-  const { log, flush } = await createLogger({ ...config.log, write: writeToStderr });
+  const { log, flush } = await createLogger({ ...config.log, write: writeToStderr, clock });
   for (const { message } of warnings) log.warning(message);
   const service = createService(config, log, {
     clock,

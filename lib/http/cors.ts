@@ -7,5 +7,4 @@ export const CORS_HEADERS = {
   "access-control-allow-methods": "POST",
   "access-control-allow-headers":
     "Accept, Content-Type, Content-Length, Accept-Encoding, X-CSRF-Token",
-  "access-control-expose-headers": "X-Request-Id, Retry-After",
 } as const;

@@ -7,6 +7,9 @@ export interface ErrorReply {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** What a web page may read of a reply beside the usual, so that a user can quote the ID. */
+const READABLE = { "access-control-expose-headers": "X-Request-Id, Retry-After" };
+
 /**
  * Turns any error into a reply. What is no {@linkcode MatrixError} becomes 500
  * with a constant text: its message is for the log.
@@ -17,7 +20,7 @@ export function errorReply(error: unknown): ErrorReply {
     status: known.status,
     body: { errcode: known.errcode, error: known.message },
     headers: known instanceof UnavailableError
-      ? { "retry-after": String(known.retryAfterSeconds) }
-      : {},
+      ? { ...READABLE, "retry-after": String(known.retryAfterSeconds) }
+      : READABLE,
   };
 }

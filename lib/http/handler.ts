@@ -108,7 +108,6 @@ function respond(reply: Reply, method: string, requestId: string): Response {
     ...CORS_HEADERS,
     // Tokens are nobody's to keep, and compressing these few bytes costs more than it saves.
     "cache-control": "no-store, no-transform",
-    "x-content-type-options": "nosniff",
     "x-request-id": requestId,
     ...reply.headers,
   };

@@ -11,6 +11,9 @@ export interface BodyLimits {
   readonly clock: Clock;
 }
 
+const NOTHING = new Uint8Array();
+const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /**
  * Reads a request's body, counting while it arrives.
  *
@@ -18,25 +21,19 @@ export interface BodyLimits {
  * @throws {MatrixError} 408 when the body does not arrive in time.
  */
 export async function readBody(request: Request, limits: BodyLimits): Promise<Uint8Array> {
-  if (request.body === null) return new Uint8Array();
-  const length = Number(request.headers.get("content-length") ?? NaN);
-  if (length > limits.maxBytes) throw tooLarge(limits.maxBytes);
-  // A length that was announced bounds the body, unless chunks take its place.
-  const isBounded = Number.isInteger(length) && !request.headers.has("transfer-encoding");
-  const abandoned = new AbortController();
-  const reading = isBounded
-    ? request.bytes()
-    : readCounting(request.body, limits.maxBytes, abandoned.signal);
+  const length = request.headers.get("content-length");
+  if (Number(length) > limits.maxBytes) throw tooLarge(limits.maxBytes);
+  // A length that was announced bounds the body, unless chunks take its place. Then the whole is
+  // read at once: to look at `request.body` alone would cost more than all else here.
+  const reading = length === null || request.headers.has("transfer-encoding")
+    ? readCounting(request, limits.maxBytes)
+    : { body: request.bytes(), abandon: () => {} };
   const late = () => {
-    abandoned.abort();
-    return new MatrixError(
-      "M_UNKNOWN",
-      STATUS_CODE.RequestTimeout,
-      "The request's body did not arrive in time",
-    );
+    reading.abandon();
+    return new MatrixError("M_UNKNOWN", STATUS_CODE.RequestTimeout, "The body came too slowly");
   };
   try {
-    return await withDeadline(reading, limits.timeoutMs, limits.clock, late);
+    return await withDeadline(reading.body, limits.timeoutMs, limits.clock, late);
   } catch (error) {
     if (error instanceof MatrixError) throw error;
     throw new InvalidRequestError("M_NOT_JSON", "Error reading request", { cause: error });
@@ -50,32 +47,33 @@ export async function readBody(request: Request, limits: BodyLimits): Promise<Ui
  */
 export function parseJson(body: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
+    return JSON.parse(UTF_8.decode(body));
   } catch {
     throw new InvalidRequestError("M_NOT_JSON", "Error reading request");
   }
 }
 
-async function readCounting(
-  body: ReadableStream<Uint8Array>,
-  maxBytes: number,
-  abandoned: AbortSignal,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  const reader = body.getReader();
-  abandoned.addEventListener("abort", () => void reader.cancel().catch(() => {}));
-  while (true) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    bytes += value.length;
-    if (bytes > maxBytes) {
-      reader.cancel().catch(() => {});
-      throw tooLarge(maxBytes);
+function readCounting(request: Request, maxBytes: number) {
+  const reader = request.body?.getReader();
+  const abandon = () => void reader?.cancel().catch(() => {});
+
+  async function read(): Promise<Uint8Array> {
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    let bytes = 0;
+    while (reader !== undefined) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      bytes += value.length;
+      if (bytes > maxBytes) {
+        abandon();
+        throw tooLarge(maxBytes);
+      }
+      chunks.push(value);
     }
-    chunks.push(value);
+    return chunks.length === 0 ? NOTHING : await new Blob(chunks).bytes();
   }
-  return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());
+
+  return { body: read(), abandon };
 }
 
 function tooLarge(maxBytes: number): InvalidRequestError {

@@ -31,7 +31,11 @@ export function createStartPage({ version, endpoints }: StartPageOptions): Endpo
         status: 200,
         contentType: "text/html; charset=utf-8",
         body: html,
-        headers: { "content-security-policy": CSP, vary: "accept" },
+        headers: {
+          "content-security-policy": CSP,
+          "x-content-type-options": "nosniff",
+          vary: "accept",
+        },
       }
       : { status: 200, contentType: "application/json", body: json, headers: { vary: "accept" } };
 }

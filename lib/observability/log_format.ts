@@ -9,6 +9,8 @@ const MAX_MESSAGE_LENGTH = 2_000;
 // Everything that could end a line, move a terminal's cursor or turn the text around.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
+const PLAIN = /^[\x20-\x7e]*$/;
+
 /** `2026-11-24T10:00:00.000Z INFO  message key=value key="two words"` */
 export const formatText: TextFormatter = (record) => {
   const pairs = Object.entries(record.properties)
@@ -41,6 +43,7 @@ function messageOf(record: LogRecord): string {
 
 function printable(value: unknown, maxLength: number): string {
   const text = String(value);
+  if (text.length <= maxLength && PLAIN.test(text)) return text;
   const cut = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
   return cut.replace(
     UNPRINTABLE,

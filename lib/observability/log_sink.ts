@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { LogRecord, Sink, TextFormatter } from "@logtape/logtape";
 
 /** Where log lines go, and how to wait for them. */
@@ -7,6 +8,9 @@ export interface LogSink {
   flush(): Promise<void>;
 }
 
+const UTF_8 = new TextEncoder();
+/** Lines of this while go out together; each write of its own would cost as much as a request. */
+const BATCH_MS = 50;
 /** Lines that may wait for a slow reader of the log; newer ones are dropped and counted. */
 const MAX_WAITING_LINES = 10_000;
 
@@ -19,20 +23,30 @@ const MAX_WAITING_LINES = 10_000;
 export function createLogSink(
   format: TextFormatter,
   write: (bytes: Uint8Array) => Promise<void>,
+  clock: Clock,
 ): LogSink {
   let waiting: string[] = [];
   let dropped = 0;
   let writing: Promise<void> | undefined;
+  let isFlushing = false;
+  let hurry = () => {};
+
+  function pause(): Promise<void> {
+    if (isFlushing) return Promise.resolve();
+    return new Promise((resolve) => {
+      hurry = resolve;
+      clock.after(BATCH_MS, resolve);
+    });
+  }
 
   async function drain(): Promise<void> {
-    // Lines of the same turn of the event loop go out together.
-    await new Promise((resolve) => setTimeout(resolve, 0));
     while (waiting.length > 0) {
+      await pause();
       const lines = waiting;
       waiting = [];
       if (dropped > 0) lines.push(`${dropped} log lines were dropped: nobody reads them in time\n`);
       dropped = 0;
-      await write(new TextEncoder().encode(lines.join("")));
+      await write(UTF_8.encode(lines.join("")));
     }
   }
 
@@ -49,7 +63,10 @@ export function createLogSink(
   return {
     sink: log,
     async flush() {
+      isFlushing = true;
+      hurry();
       while (writing !== undefined) await writing;
+      isFlushing = false;
     },
   };
 }

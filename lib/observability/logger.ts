@@ -1,6 +1,7 @@
 /** The service's log: LogTape, set up once. */
 
 import { configure, getLogger, type Logger } from "@logtape/logtape";
+import type { Clock } from "../clock.ts";
 import { formatJson, formatText } from "./log_format.ts";
 import { createLogSink } from "./log_sink.ts";
 
@@ -10,6 +11,7 @@ export interface LoggerOptions {
   readonly format: "text" | "json";
   /** Writes all of the bytes. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
+  readonly clock: Clock;
 }
 
 /** A log, and how to wait until it is written. */
@@ -23,7 +25,7 @@ const CATEGORY = ["matrixrtc-auth"];
 /** Sets LogTape up for the process. A second call replaces what the first one did. */
 export async function createLogger(options: LoggerOptions): Promise<ServiceLogger> {
   const format = options.format === "json" ? formatJson : formatText;
-  const { sink, flush } = createLogSink(format, options.write);
+  const { sink, flush } = createLogSink(format, options.write, options.clock);
   await configure({
     reset: true,
     sinks: { log: sink },

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 
 /** Writes a user, device or room ID the way the operator wants to see it in the log. */
 export type Pseudonym = (identifier: string) => string;
@@ -12,6 +12,6 @@ export type Pseudonym = (identifier: string) => string;
  */
 export function createPseudonym(mode: "hashed" | "plain"): Pseudonym {
   if (mode === "plain") return (identifier) => identifier;
-  const salt = randomBytes(16);
-  return (identifier) => createHmac("sha256", salt).update(identifier).digest("hex").slice(0, 12);
+  const salt = randomBytes(16).toString("hex");
+  return (identifier) => createHash("sha256").update(salt + identifier).digest("hex").slice(0, 12);
 }

@@ -42,6 +42,7 @@ export interface TwirpOptions {
 
 const TIMEOUT_MS = 5_000;
 const MAX_BODY_BYTES = 1024 * 1024;
+const UTF_8 = new TextDecoder();
 
 /**
  * Makes the function that calls RoomService.
@@ -78,7 +79,7 @@ export function createTwirp({ client, target, basePath, serviceToken }: TwirpOpt
 
 function parseObject(body: Uint8Array): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    const value: unknown = JSON.parse(UTF_8.decode(body));
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? value as Record<string, unknown>
       : undefined;
@@ -106,7 +107,7 @@ function describeFailure(
 
 // The text itself stays out: what an unknown server says may hold anything.
 function kindOf(body: Uint8Array): string {
-  const start = new TextDecoder().decode(body.subarray(0, 200)).trimStart();
+  const start = UTF_8.decode(body.subarray(0, 200)).trimStart();
   if (start === "") return "an empty body";
   if (start.startsWith("<")) return "a web page";
   return /^[[{]/.test(start) ? "other JSON than LiveKit's" : "plain text";

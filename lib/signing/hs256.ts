@@ -1,6 +1,5 @@
 /** JSON Web Tokens signed with HMAC-SHA-256, the only kind that LiveKit takes. */
 
-import { Buffer } from "node:buffer";
 import { createHmac, createSecretKey } from "node:crypto";
 import type { Secret } from "../secret.ts";
 
@@ -37,7 +36,7 @@ export function createSigner(secret: Secret): Signer {
 }
 
 function encode(ascii: string): string {
-  return Buffer.from(ascii, "latin1").toString("base64url");
+  return btoa(ascii).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
 function escapeNonAscii(json: string): string {

@@ -40,6 +40,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 const REMEMBER_FAILURE_MS = 5_000;
 const REMEMBER_OWN_FAILURE_MS = 1_000;
 const REMEMBER_FAILURE_LONGEST_MS = 60_000;
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
 /** Failures that say that the server cannot be reached, whoever asks. */
 const UNREACHABLE_HOPS: readonly Hop[] = ["dns", "policy", "tcp", "tls"];
 
@@ -57,10 +58,14 @@ const UNREACHABLE_HOPS: readonly Hop[] = ["dns", "policy", "tcp", "tls"];
 export function createOpenIdVerifier(options: OpenIdVerifierOptions): OpenIdVerifier {
   const { client, resolver, gates, limits, unreachable, clock } = options;
 
-  async function ask({ accessToken, serverName }: OpenIdToken, deadline: number): Promise<string> {
+  function resolve(serverName: string, deadline: number): Promise<ResolvedServer> {
     const late = () => new UpstreamError("dns", `${serverName} could not be resolved in time`);
     const msLeft = deadline - clock.monotonic();
-    const server = await withDeadline(resolver.resolve(serverName), msLeft, clock, late);
+    return withDeadline(resolver.resolve(serverName), msLeft, clock, late);
+  }
+
+  async function ask({ accessToken, serverName }: OpenIdToken, deadline: number): Promise<string> {
+    const server = resolver.peek(serverName) ?? await resolve(serverName, deadline);
     const response = await client.request(server.target, {
       method: "GET",
       path: server.basePath + PATH + encodeURIComponent(accessToken.reveal()),
@@ -135,7 +140,7 @@ function readUserId(
 
 function parseJson(body: Uint8Array): Record<string, unknown> | undefined {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body)) ?? undefined;
+    return JSON.parse(UTF_8.decode(body)) ?? undefined;
   } catch {
     return undefined;
   }

@@ -15,6 +15,8 @@ import { fetchDelegation } from "./well_known.ts";
 
 /** Finds where a server answers, and remembers it. */
 export interface ServerResolver {
+  /** What is known of a server already. */
+  peek(serverName: string): ResolvedServer | undefined;
   /** @throws {UpstreamError} Naming the step that failed. */
   resolve(serverName: string): Promise<ResolvedServer>;
   /** What was found does not work: the next {@linkcode resolve} looks again. */
@@ -144,6 +146,7 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
   }
 
   return {
+    peek: (serverName) => resolutions.peek(serverName),
     async resolve(serverName) {
       const override = options.overrides.get(serverName);
       return await resolutions.get(serverName, async (previous) => {
