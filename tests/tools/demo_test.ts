@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { startSfu } from "../fakes/sfu.ts";
 import { ROOT, startService } from "../support/service.ts";
 
 /** Runs a command to its end, or kills it after a minute. */
@@ -56,6 +57,19 @@ Deno.test("deno task demo stays up, its curl line works as it stands, and an int
   assertEquals(await demo.stop(), 0);
   const [, url] = line.match(/(http:\/\/[^/]+)/) ?? [];
   await assertRejects(() => fetch(url!), TypeError);
+});
+
+Deno.test("deno task demo uses the SFU that LIVEKIT_URL names", async () => {
+  await using sfu = startSfu({ key: "APIxyz" });
+  const { code, stdout, stderr } = await run([...DEMO, "--once"], {
+    LIVEKIT_URL: sfu.liveKitUrl,
+    LIVEKIT_KEY: sfu.key,
+    LIVEKIT_SECRET: sfu.secret,
+  });
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stdout, `"url": "${sfu.liveKitUrl}"`);
+  assertMatch(stdout, claim("iss", "APIxyz"));
+  assertEquals(sfu.count("CreateRoom"), 1);
 });
 
 Deno.test("deno task demo explains what it needs", async () => {
