@@ -21,15 +21,29 @@ import { VERSION } from "./lib/version.ts";
 /** Exit codes, after sysexits.h where it has one. */
 const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
 
+const MAX_ENV_FILE_BYTES = 1024 * 1024;
+
 const clock = createSystemClock();
+
+/** Reads a file that a variable names; of a device without end no more than was asked for. */
+function readFile(path: string, maxBytes: number): string {
+  using file = Deno.openSync(path);
+  const bytes = new Uint8Array(maxBytes + 1);
+  let length = 0;
+  while (length < bytes.length) {
+    const read = file.readSync(bytes.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length));
+}
 
 function readConfig({ envFile, mayLackEnvFile }: Command): LoadedConfig {
   const env = Deno.env.toObject();
-  const readFile = (path: string) => Deno.readTextFileSync(path);
   if (envFile === undefined) return loadConfig({ env, readFile });
   let text: string;
   try {
-    text = readFile(envFile);
+    text = readFile(envFile, MAX_ENV_FILE_BYTES);
   } catch (error) {
     if (mayLackEnvFile && error instanceof Deno.errors.NotFound) {
       return loadConfig({ env, readFile });
@@ -69,6 +83,10 @@ async function serve({ config, warnings }: LoadedConfig): Promise<number> {
     await flush();
     return EXIT.failure;
   }
+  // From here on nothing is read from files any more; a fault in a library cannot either.
+  await Deno.permissions.revoke({ name: "read" });
+  // A unix socket's file is removed at the end.
+  if (config.listen.kind !== "unix") await Deno.permissions.revoke({ name: "write" });
   log.info(`listening on ${listener.address}`, { version: VERSION, ...summaryOf(config) });
 
   log.info(`received ${await stopped}, finishing the requests in work`);

@@ -8,6 +8,7 @@ import { withDeadline } from "./deadline.ts";
 import { createHandler, type Handler, MAX_IN_WORK } from "./http/handler.ts";
 import { createReadinessEndpoint } from "./http/readiness.ts";
 import { createStartPage } from "./http/start_page.ts";
+import { createWebhookEndpoint } from "./http/webhook_endpoint.ts";
 import { createTokenEndpoint } from "./http/token_endpoint.ts";
 import { hasFullAccess, isAdmitted } from "./matrix/server_lists.ts";
 import { parseGetTokenRequest, parseSfuGetRequest } from "./matrix/wire.ts";
@@ -20,12 +21,14 @@ import { createUndiciClient } from "./net/undici_client.ts";
 import { createPseudonym } from "./observability/pseudonym.ts";
 import { createRooms } from "./sfu/rooms.ts";
 import { createTwirp, SfuError } from "./sfu/twirp.ts";
+import { createWebhookReader } from "./sfu/webhook.ts";
 import { createSigner } from "./signing/hs256.ts";
 import { createJoinTokenIssuer } from "./signing/join_token.ts";
 import { createServiceTokens } from "./signing/service_token.ts";
 import type { TokenExchangeDeps } from "./usecases/exchange_token.ts";
 import { getToken } from "./usecases/get_token.ts";
 import { legacySfuGet } from "./usecases/legacy_sfu_get.ts";
+import { receiveWebhook } from "./usecases/receive_webhook.ts";
 import { createOpenIdVerifier } from "./verification/openid.ts";
 import { createServerResolver } from "./verification/resolve_server.ts";
 import { ServerGates } from "./verification/server_gate.ts";
@@ -59,6 +62,7 @@ const SFU_CONNECTIONS = 64;
 const ENDPOINTS = {
   "/get_token": "POST: OpenID token in, LiveKit token out",
   "/sfu/get": "POST: the same for older clients",
+  "/sfu_webhook": "POST: events from LiveKit",
   "/healthz": "GET: whether this process is alive",
   "/readyz": "GET: whether what it depends on works",
 };
@@ -153,6 +157,16 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
           ...common,
           parse: parseSfuGetRequest,
           exchange: (body, deadline) => legacySfuGet(body, deadline, deps),
+        }),
+      },
+      "/sfu_webhook": {
+        isWork: false,
+        POST: createWebhookEndpoint({
+          clock,
+          read: createWebhookReader(
+            liveKit.previous === undefined ? [liveKit] : [liveKit, liveKit.previous],
+          ),
+          receive: (event) => receiveWebhook(event, { forgetRoom: rooms.forget }),
         }),
       },
       "/healthz": { isWork: false, GET: () => ({ status: 200 }) },
