@@ -22,6 +22,7 @@ import { client, clock, GET_TOKEN_BODY } from "./fixtures.ts";
 const { log } = await createLogger({
   level: "info",
   format: "text",
+  clock,
   write: () => Promise.resolve(),
 });
 const verify = createOpenIdVerifier({
