@@ -22,11 +22,10 @@ Deno.test("a wrong SFU secret is 500 for the user and named in the log", async (
   const token = await client.requestOpenIdToken(user);
   const call = { roomId: "!wrong-secret", slotId: LEGACY_SLOT };
 
-  const logged = service.waitForLog(/CreateRoom.*\b401\b|\b401\b.*CreateRoom/);
   const { status, body } = await post(service.url, "/get_token", getTokenBody(user, token, call));
   assertEquals([status, body.errcode], [500, "M_UNKNOWN"]);
   assertStringIncludes(body.error, "Unable to create room on SFU");
-  await logged;
+  await service.waitForLog(/CreateRoom.*\b401\b|\b401\b.*CreateRoom/);
 });
 
 Deno.test("an SFU that is down is 500 for full-access users, and its return is noticed at once", async () => {
@@ -39,7 +38,6 @@ Deno.test("an SFU that is down is 500 for full-access users, and its return is n
 
   await world.sfu.crash();
   try {
-    const logged = service.waitForLog(/CreateRoom/);
     for (
       const [path, makeBody] of [["/get_token", getTokenBody], ["/sfu/get", sfuGetBody]] as const
     ) {
@@ -47,7 +45,7 @@ Deno.test("an SFU that is down is 500 for full-access users, and its return is n
       assertEquals([status, body.errcode], [500, "M_UNKNOWN"]);
       assertStringIncludes(body.error, "Unable to create room on SFU");
     }
-    await logged;
+    await service.waitForLog(/CreateRoom/);
     assertEquals(await askReadiness(service.url), 503);
   } finally {
     await world.sfu.restart();
@@ -68,14 +66,13 @@ Deno.test("a homeserver that is down is 401 for its users, and the log names the
 
   await world.near.stop();
   try {
-    const logged = service.waitForLog(/cannot connect to 127\.0\.0\.1:\d+ \(ECONNREFUSED\)/);
     for (
       const [path, makeBody] of [["/get_token", getTokenBody], ["/sfu/get", sfuGetBody]] as const
     ) {
       const { status, body } = await post(service.url, path, makeBody(user, token, call));
       assertEquals([status, body.errcode], [401, "M_UNAUTHORIZED"]);
     }
-    await logged;
+    await service.waitForLog(/cannot connect to 127\.0\.0\.1:\d+ \(ECONNREFUSED\)/);
     // Nobody else's users notice.
     await getToken(service.url, world.far.client, guest, call);
   } finally {

@@ -34,17 +34,20 @@ Deno.test("SIGTERM while a request is in work: it is answered, then the service 
   await using service = await world.startService(env);
   const body = await prepare("in-work", { roomId: "!in-work", slotId: LEGACY_SLOT });
 
-  const answer = post(service.url, "/get_token", body);
-  await gate.reached;
-  const draining = service.waitForLog(/received SIGTERM/);
-  const exitCode = service.stop();
-  await draining;
-  gate.open();
-
-  const { status, body: details } = await answer;
+  async function stopInBetween(): Promise<number> {
+    await gate.reached;
+    const stopped = service.stop();
+    await service.waitForLog(/received SIGTERM/);
+    gate.open();
+    return await stopped;
+  }
+  const [{ status, body: details }, exitCode] = await Promise.all([
+    post(service.url, "/get_token", body),
+    stopInBetween(),
+  ]);
   assertEquals(status, 200, JSON.stringify(details));
   assertEquals((await validateJoin(details)).status, 200);
-  assertEquals(await exitCode, 0);
+  assertEquals(exitCode, 0);
 });
 
 Deno.test("a unix socket serves the exchange like a port", async () => {

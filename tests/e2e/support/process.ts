@@ -51,7 +51,13 @@ export function startProcess(command: string, options: StartProcessOptions): Run
     return status;
   });
   let running = true;
-  const noteEnd = ended.then(() => running = false);
+  // An error outside of any test ends a test file without its afterAll: nothing may stay behind.
+  const killAtUnload = () => kill("SIGKILL");
+  addEventListener("unload", killAtUnload);
+  const noteEnd = ended.then(() => {
+    running = false;
+    removeEventListener("unload", killAtUnload);
+  });
 
   function kill(signal: Deno.Signal): void {
     if (running) child.kill(signal);
