@@ -5,6 +5,7 @@
  * to the connection.
  */
 
+import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 
 /** Says whether an address, as text, may be connected to. */
@@ -15,7 +16,10 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 // ipaddr.js calls anything without a special purpose "unicast", for IPv6 also what nobody has
 // assigned yet; the global unicast space of today is 2000::/3.
 const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR("2000::/3");
-const MAPPED_RANGES = ["ipv4Mapped", "rfc6145", "rfc6052"];
+// Mapped, translated (RFC 7915), and the one NAT64 prefix that is the same everywhere. Prefixes of
+// local use, 64:ff9b:1::/48 among them, may hold the IPv4 address at another place: never allowed.
+const MAPPED_RANGES = ["::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96"]
+  .map((network) => ipaddr.IPv6.parseCIDR(network));
 
 /**
  * Allows global unicast addresses, and those of the listed networks.
@@ -41,7 +45,8 @@ export function createAddressPolicy(allowedNetworks: readonly string[]): Address
   const isListed = (address: Address) =>
     networks.some(([base, bits]) => base.kind() === address.kind() && address.match(base, bits));
   return (text) => {
-    if (!ipaddr.isValid(text)) return false;
+    // ipaddr.js reads more than addresses: octal and hexadecimal parts, single numbers.
+    if (isIP(text) === 0) return false;
     const address = ipaddr.parse(text);
     if (isListed(address)) return true;
     const embedded = embeddedIpv4(address);
@@ -59,6 +64,6 @@ function isGlobalUnicast(address: Address): boolean {
 function embeddedIpv4(address: Address): ipaddr.IPv4 | undefined {
   if (address.kind() === "ipv4") return undefined;
   const ipv6 = address as ipaddr.IPv6;
-  if (!MAPPED_RANGES.includes(ipv6.range())) return undefined;
+  if (!MAPPED_RANGES.some((range) => ipv6.match(range))) return undefined;
   return new ipaddr.IPv4(ipv6.toByteArray().slice(12));
 }
