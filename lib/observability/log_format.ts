@@ -37,8 +37,11 @@ function timeOf(record: LogRecord): string {
   return new Date(record.timestamp).toISOString();
 }
 
-function messageOf(record: LogRecord): string {
-  return printable(record.message.join(""), MAX_MESSAGE_LENGTH);
+// LogTape takes braces in a message for places to fill in. Ours hold words of other servers, which
+// must stay as they are; only LogTape's messages about itself are templates.
+function messageOf({ category, message, rawMessage }: LogRecord): string {
+  const isOurs = category[0] !== "logtape" && typeof rawMessage === "string";
+  return printable(isOurs ? rawMessage : message.join(""), MAX_MESSAGE_LENGTH);
 }
 
 function printable(value: unknown, maxLength: number): string {

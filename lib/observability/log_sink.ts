@@ -27,6 +27,7 @@ export function createLogSink(
 ): LogSink {
   let waiting: string[] = [];
   let dropped = 0;
+  let lastDropped: LogRecord | undefined;
   let writing: Promise<void> | undefined;
   let isFlushing = false;
   let hurry = () => {};
@@ -44,20 +45,27 @@ export function createLogSink(
       await pause();
       const lines = waiting;
       waiting = [];
-      if (dropped > 0) lines.push(`${dropped} log lines were dropped: nobody reads them in time\n`);
+      if (lastDropped !== undefined) lines.push(format(describeDrop(lastDropped, dropped)));
+      lastDropped = undefined;
       dropped = 0;
-      await write(UTF_8.encode(lines.join("")));
+      try {
+        await write(UTF_8.encode(lines.join("")));
+      } catch {
+        // A log that cannot be written is no reason to end the service.
+      }
     }
+    // In the same step as the look at what is waiting: a line that comes later starts anew.
+    writing = undefined;
   }
 
   function log(record: LogRecord): void {
     if (waiting.length >= MAX_WAITING_LINES) {
       dropped++;
+      lastDropped = record;
       return;
     }
     waiting.push(format(record));
-    // A log that cannot be written is no reason to end the service.
-    writing ??= drain().catch(() => {}).finally(() => writing = undefined);
+    writing ??= drain();
   }
 
   return {
@@ -69,4 +77,9 @@ export function createLogSink(
       isFlushing = false;
     },
   };
+}
+
+function describeDrop(record: LogRecord, count: number): LogRecord {
+  const text = `${count} log lines were dropped: nobody reads them in time`;
+  return { ...record, level: "warning", rawMessage: text, message: [text], properties: {} };
 }

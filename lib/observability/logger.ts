@@ -52,12 +52,21 @@ export async function createLogger(options: LoggerOptions): Promise<ServiceLogge
 export function describeError(error: unknown): string {
   const messages: string[] = [];
   // A cause can be its own cause; eight are more than anyone reads.
-  for (let cause = error; cause !== undefined && messages.length < 8;) {
-    const text = cause instanceof Error ? cause.message || cause.name : String(cause);
+  for (let cause = error, depth = 0; cause !== undefined && depth < 8; depth++) {
+    const text = cause instanceof Error ? cause.message || cause.name : asText(cause);
     const message = text.replace(/\.$/, "");
     // A wrapper often ends in its cause's words; once is enough.
     if (!messages.some((earlier) => earlier.endsWith(message))) messages.push(message);
     cause = cause instanceof Error ? cause.cause : undefined;
   }
   return messages.join(": ");
+}
+
+// Anything can be thrown, also what has no text.
+function asText(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return "a value without text";
+  }
 }
