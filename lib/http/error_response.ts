@@ -1,3 +1,4 @@
+import { STATUS_CODE } from "@std/http/status";
 import { InternalError, MatrixError, UnavailableError } from "../matrix/errors.ts";
 
 /** An error as the client sees it. */
@@ -5,6 +6,15 @@ export interface ErrorReply {
   readonly status: number;
   readonly body: { readonly errcode: string; readonly error: string };
   readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The path is ours, the method is not: 405 with `Allow`. */
+export class MethodNotAllowedError extends MatrixError {
+  override readonly name = "MethodNotAllowedError";
+
+  constructor(readonly allowed: readonly string[]) {
+    super("M_UNRECOGNIZED", STATUS_CODE.MethodNotAllowed, "Method not allowed");
+  }
 }
 
 /** What a web page may read of a reply beside the usual, so that a user can quote the ID. */
@@ -19,8 +29,12 @@ export function errorReply(error: unknown): ErrorReply {
   return {
     status: known.status,
     body: { errcode: known.errcode, error: known.message },
-    headers: known instanceof UnavailableError
-      ? { ...READABLE, "retry-after": String(known.retryAfterSeconds) }
-      : READABLE,
+    headers: { ...READABLE, ...headersOf(known) },
   };
+}
+
+function headersOf(error: MatrixError): Record<string, string> {
+  if (error instanceof UnavailableError) return { "retry-after": String(error.retryAfterSeconds) };
+  if (error instanceof MethodNotAllowedError) return { allow: error.allowed.join(", ") };
+  return {};
 }

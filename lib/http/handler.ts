@@ -2,11 +2,11 @@
 
 import type { Logger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import { MatrixError, UnavailableError } from "../matrix/errors.ts";
+import { type Hop, MatrixError, UnavailableError, UpstreamError } from "../matrix/errors.ts";
 import { describeError } from "../observability/logger.ts";
 import { CORS_HEADERS } from "./cors.ts";
 import type { Reply, RequestContext, Route } from "./endpoint.ts";
-import { errorReply } from "./error_response.ts";
+import { errorReply, MethodNotAllowedError } from "./error_response.ts";
 import { routePath } from "./route_path.ts";
 
 /** Answers requests, and can be told to stop taking new ones. */
@@ -48,7 +48,14 @@ export function createHandler({ routes, log, nextRequestId }: HandlerOptions): H
   }
 
   function logFailure(error: unknown, reply: Reply, { facts, route, requestId }: RequestContext) {
-    const properties = { endpoint: route, status: reply.status, ...facts, request: requestId };
+    const hop = hopOf(error);
+    const properties = {
+      endpoint: route,
+      status: reply.status,
+      ...facts,
+      ...(hop === undefined ? {} : { hop }),
+      request: requestId,
+    };
     const description = describeError(error);
     if (!(error instanceof MatrixError)) log.error(`bug: ${description}`, properties);
     else if (error.status >= 500) log.error(description, properties);
@@ -90,13 +97,13 @@ async function call(
   const method = request.method === "HEAD" ? "GET" : request.method;
   const endpoint = method === "GET" || method === "POST" ? route[method] : undefined;
   if (endpoint !== undefined) return await endpoint(request, context);
-  const error = "Method not allowed";
-  return {
-    status: STATUS_CODE.MethodNotAllowed,
-    contentType: "application/json",
-    body: JSON.stringify({ errcode: "M_UNRECOGNIZED", error }),
-    headers: { allow: allowedMethods(route).join(", ") },
-  };
+  throw new MethodNotAllowedError(allowedMethods(route));
+}
+
+/** Where on the way to another server it went wrong, if it did there. */
+function hopOf(error: unknown): Hop | undefined {
+  const cause = error instanceof MatrixError ? error.cause : error;
+  return cause instanceof UpstreamError ? cause.hop : undefined;
 }
 
 function allowedMethods(route: Route): string[] {

@@ -36,6 +36,24 @@ export async function listen(address: ListenAddress, handle: Handler): Promise<L
   }
 }
 
+/**
+ * Writes an address the way it is configured.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatListenAddress } from "./listen.ts";
+ *
+ * assertEquals(formatListenAddress({ kind: "tcp", port: 8080 }), ":8080");
+ * assertEquals(formatListenAddress({ kind: "tcp", hostname: "::1", port: 80 }), "[::1]:80");
+ * ```
+ */
+export function formatListenAddress(address: ListenAddress): string {
+  if (address.kind === "unix") return `unix:${address.path}`;
+  const { hostname, port } = address;
+  return hostname === undefined ? `:${port}` : formatAddress(hostname, port);
+}
+
 function listenOnPort(hostname: string, port: number, handle: Handler): Listener {
   const server = Deno.serve({ hostname, port, onListen() {}, onError: answerBug }, handle);
   const { addr } = server;
@@ -62,11 +80,11 @@ async function removeStaleSocket(path: string): Promise<void> {
   try {
     const connection = await Deno.connect({ transport: "unix", path });
     connection.close();
-  } catch {
-    await Deno.remove(path);
-    return;
+  } catch (error) {
+    // Only this says that nobody listens: a busy or forbidden socket belongs to somebody.
+    if (error instanceof Deno.errors.ConnectionRefused) return await Deno.remove(path);
   }
-  throw new Deno.errors.AddrInUse(`another process listens on ${path}`);
+  throw new Deno.errors.AddrInUse("another process listens on this socket");
 }
 
 // The handler answers every error itself; what arrives here is a fault of the handler.
