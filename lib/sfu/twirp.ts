@@ -53,6 +53,7 @@ const UTF_8 = new TextDecoder();
 export function createTwirp({ client, target, basePath, serviceToken }: TwirpOptions): Twirp {
   return async ({ method, body, grant }) => {
     const path = `${basePath}/twirp/livekit.RoomService/${method}`;
+    const token = serviceToken(grant);
     const where = `${method} at ${target.protocol}://${target.hostHeader}${basePath}`;
     let response: HttpResponse;
     try {
@@ -61,7 +62,7 @@ export function createTwirp({ client, target, basePath, serviceToken }: TwirpOpt
         path,
         headers: {
           "content-type": "application/json",
-          authorization: `Bearer ${serviceToken(grant)}`,
+          authorization: `Bearer ${token}`,
         },
         body: JSON.stringify(body),
         timeoutMs: TIMEOUT_MS,
@@ -73,7 +74,7 @@ export function createTwirp({ client, target, basePath, serviceToken }: TwirpOpt
     }
     const answer = parseObject(response.body);
     if (response.status === 200 && answer !== undefined) return answer;
-    throw describeFailure(where, response, answer);
+    throw describeFailure(where, response, answer, token);
   };
 }
 
@@ -92,12 +93,14 @@ function describeFailure(
   where: string,
   { status, body }: HttpResponse,
   answer: Record<string, unknown> | undefined,
+  token: string,
 ): SfuError {
   if (typeof answer?.code === "string") {
     const twirpCode = answer.code;
-    return new SfuError("answer", `${where}: LiveKit says ${twirpCode}: ${answer.msg}`, {
-      twirpCode,
-    });
+    const reason = typeof answer.msg === "string" ? `${twirpCode}: ${answer.msg}` : twirpCode;
+    // Servers are known to repeat the token that they refuse, and the message goes to the log.
+    const shown = reason.replaceAll(token, "[token]");
+    return new SfuError("answer", `${where}: LiveKit says ${shown}`, { twirpCode });
   }
   const hint = status === 401 || status === 403
     ? "check key, secret and clock"
