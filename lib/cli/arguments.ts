@@ -56,8 +56,9 @@ export function parseArguments(args: readonly string[]): { command: Command | un
     throw new UsageError((error as Error).message);
   }
   const { values, positionals } = parsed;
-  const [name = values.version ? "version" : "serve", ...rest] = positionals;
+  const [named = "serve", ...rest] = positionals;
   if (positionals.length === 0 && values.help) return { command: undefined };
+  const name = values.version ? "version" : named;
   if (name === "help") return { command: undefined };
   if (!COMMANDS.includes(name)) throw new UsageError(`Unknown command "${name}"`);
   if (rest.length > 0) throw new UsageError(`Unexpected argument "${rest[0]}" after "${name}"`);

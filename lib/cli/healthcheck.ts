@@ -33,7 +33,11 @@ async function ask(candidate: Candidate): Promise<string | undefined> {
   const connection = "path" in candidate
     ? await Deno.connect(candidate)
     : await Deno.connect(candidate);
-  const timer = setTimeout(() => connection.close(), TIMEOUT_MS);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    connection.close();
+  }, TIMEOUT_MS);
   try {
     const request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     await connection.write(new TextEncoder().encode(request));
@@ -41,6 +45,8 @@ async function ask(candidate: Candidate): Promise<string | undefined> {
     const length = await connection.read(buffer) ?? 0;
     const statusLine = new TextDecoder().decode(buffer.subarray(0, length)).split("\r\n")[0]!;
     return /^HTTP\/1\.1 200 /.test(statusLine) ? undefined : `the service says "${statusLine}"`;
+  } catch (error) {
+    throw isLate ? new Error(`no answer in ${TIMEOUT_MS / 1000} s`) : error;
   } finally {
     clearTimeout(timer);
     try {
