@@ -8,7 +8,7 @@ import { ConfigError, type Finding } from "./lib/config/config_error.ts";
 import { formatSettings } from "./lib/config/format_settings.ts";
 import { loadConfig, type LoadedConfig } from "./lib/config/load_config.ts";
 import { withDeadline } from "./lib/deadline.ts";
-import { listen, type Listener } from "./lib/http/listen.ts";
+import { formatListenAddress, listen, type Listener } from "./lib/http/listen.ts";
 import { lookupAddresses } from "./lib/net/dial.ts";
 import { readSystemTrust } from "./lib/net/system_trust.ts";
 import { installTlsTrust } from "./lib/net/tls_trust.ts";
@@ -22,6 +22,7 @@ import { VERSION } from "./lib/version.ts";
 const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
 
 const MAX_ENV_FILE_BYTES = 1024 * 1024;
+const LOG_TIMEOUT_MS = 500;
 
 const clock = createSystemClock();
 
@@ -79,8 +80,11 @@ async function serve({ config, warnings }: LoadedConfig): Promise<number> {
   try {
     listener = await listen(config.listen, service.handle);
   } catch (error) {
-    log.error(`cannot listen: ${describeError(error)}; choose another address in LIVEKIT_JWT_BIND`);
-    await flush();
+    log.error(
+      `cannot listen on ${formatListenAddress(config.listen)}: ${describeError(error)}; ` +
+        "choose another address in LIVEKIT_JWT_BIND",
+    );
+    await endLog(flush);
     return EXIT.failure;
   }
   // From here on nothing is read from files any more; a fault in a library cannot either.
@@ -98,8 +102,14 @@ async function serve({ config, warnings }: LoadedConfig): Promise<number> {
   } catch (error) {
     log.warning(describeError(error));
   }
-  await flush();
+  await endLog(flush);
   return EXIT.ok;
+}
+
+/** Waits for the last lines, but not for a reader of the log who has stopped reading. */
+async function endLog(flush: () => Promise<void>): Promise<void> {
+  const late = () => new Error("nobody reads the log");
+  await withDeadline(flush(), LOG_TIMEOUT_MS, clock, late).catch(() => {});
 }
 
 function summaryOf(config: Config): Record<string, string> {

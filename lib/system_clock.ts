@@ -25,7 +25,14 @@ export function createSystemClock(): Clock {
   function fire(step: number): void {
     const actions = steps.get(step);
     steps.delete(step);
-    for (const action of actions ?? []) action();
+    for (const action of actions ?? []) {
+      try {
+        action();
+      } catch (error) {
+        // A fault of one must not keep the others waiting for ever.
+        reportError(error);
+      }
+    }
   }
 
   return {
