@@ -5,7 +5,7 @@ import { type AddressLookup, dial } from "./dial.ts";
 import type { HttpTarget } from "./http_client.ts";
 import { secure } from "./secure.ts";
 import type { TlsTrust } from "./tls_trust.ts";
-import type { Connect } from "./undici_client.ts";
+import type { Connect } from "./target_pool.ts";
 
 /** What connecting needs. */
 export interface ConnectOptions {
