@@ -2,6 +2,7 @@ import net from "node:net";
 import tls from "node:tls";
 import type { Clock } from "../clock.ts";
 import { UpstreamError } from "../matrix/errors.ts";
+import { lateHandshake } from "./late_handshake.ts";
 import type { TlsTrust } from "./tls_trust.ts";
 
 /** What a handshake needs. */
@@ -34,6 +35,11 @@ export function secure(
       rejectUnauthorized: !options.insecureSkipVerifyTls,
       ALPNProtocols: ["http/1.1"],
     });
+    // Only our own listeners come off in the end: the runtime has some of its own there.
+    const onError = (error: Error) => fail(reasonOf(error), error);
+    const onClose = () => fail("the connection was closed during the handshake");
+    // This one stays: an error that comes after the first has nobody else to hear it.
+    socket.on("error", () => {});
     const fail = (reason: string, cause?: Error) => {
       cancelTimeout();
       secured.destroy();
@@ -44,13 +50,25 @@ export function secure(
       HANDSHAKE_TIMEOUT_MS,
       () => fail(`no handshake in ${HANDSHAKE_TIMEOUT_MS / 1000} s`),
     );
-    secured.once("error", (error) => fail(error.message, error));
-    secured.once("close", () => fail("the connection was closed during the handshake"));
-    secured.once("secureConnect", () => {
+    const succeed = () => {
       cancelTimeout();
-      secured.removeAllListeners("error");
-      secured.removeAllListeners("close");
+      secured.off("error", onError);
+      secured.off("close", onClose);
       resolve(secured);
+    };
+    secured.on("error", onError);
+    secured.once("close", onClose);
+    secured.once("secureConnect", () => {
+      const late = lateHandshake(secured);
+      if (late === undefined) succeed();
+      else late.then(succeed, onError);
     });
   });
+}
+
+function reasonOf(error: Error & { code?: unknown }): string {
+  // Deno has this one code for all that is wrong with a chain, and no certificate to look at.
+  return error.code === "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+    ? `the certificate is of no known authority, or not valid now (${error.message})`
+    : error.message;
 }
