@@ -1,0 +1,227 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  ForbiddenError,
+  InternalError,
+  InvalidRequestError,
+  MatrixError,
+  UnauthorizedError,
+} from "../../lib/matrix/errors.ts";
+import type { GetTokenRequest, OpenIdToken, SfuGetRequest } from "../../lib/matrix/wire.ts";
+import { Secret } from "../../lib/secret.ts";
+import { SfuError } from "../../lib/sfu/twirp.ts";
+import { hashedIdentity, legacyIdentity, liveKitRoom } from "../../lib/signing/names.ts";
+import type { TokenExchangeDeps } from "../../lib/usecases/exchange_token.ts";
+import { getToken } from "../../lib/usecases/get_token.ts";
+import { legacySfuGet } from "../../lib/usecases/legacy_sfu_get.ts";
+
+const OPEN_ID_TOKEN: OpenIdToken = {
+  accessToken: new Secret("openid-token"),
+  serverName: "example.org",
+};
+const DELAYED_LEAVE = { delayId: new Secret("delay"), delayTimeoutMs: 10_000 };
+const GET_TOKEN: GetTokenRequest = {
+  roomId: "!room:example.com",
+  slotId: "m.call#ROOM",
+  memberId: "memberABC",
+  claimedUserId: "@alice:example.org",
+  claimedDeviceId: "DEVICE123",
+  openIdToken: OPEN_ID_TOKEN,
+  delayedLeave: undefined,
+};
+const SFU_GET: SfuGetRequest = {
+  roomId: "!room:example.com",
+  deviceId: "DEVICE123",
+  openIdToken: OPEN_ID_TOKEN,
+  delayedLeave: undefined,
+};
+const ROOM = liveKitRoom("!room:example.com", "m.call#ROOM");
+
+interface World {
+  /** What was done, in order. */
+  readonly steps: string[];
+  readonly deps: TokenExchangeDeps;
+}
+
+/** Every dependency notes that it was asked. */
+function createWorld(changes: Partial<TokenExchangeDeps> = {}): World {
+  const steps: string[] = [];
+  const note =
+    <A extends unknown[], R>(name: string, action: (...args: A) => R) => (...args: A) => {
+      steps.push(`${name} ${JSON.stringify(args)}`);
+      return action(...args);
+    };
+  const deps: TokenExchangeDeps = {
+    sfuUrl: "wss://sfu.example.org",
+    verify: () => Promise.resolve({ userId: "@alice:example.org", serverName: "example.org" }),
+    hasFullAccess: () => true,
+    issueJoinToken: () => "join-token",
+    ensureRoom: () => Promise.resolve(),
+    now: () => 1_000,
+    ...changes,
+  };
+  return {
+    steps,
+    deps: {
+      ...deps,
+      verify: note("verify", deps.verify),
+      hasFullAccess: note("hasFullAccess", deps.hasFullAccess),
+      issueJoinToken: note("issueJoinToken", deps.issueJoinToken),
+      ensureRoom: note("ensureRoom", deps.ensureRoom),
+    },
+  };
+}
+
+const ENDPOINTS = [
+  {
+    name: "getToken()",
+    ask: (deps: TokenExchangeDeps, changes: Partial<GetTokenRequest> = {}) =>
+      getToken({ ...GET_TOKEN, ...changes }, 16_000, deps),
+    identity: hashedIdentity("@alice:example.org", "DEVICE123", "memberABC"),
+  },
+  {
+    name: "legacySfuGet()",
+    ask: (deps: TokenExchangeDeps, changes: Partial<SfuGetRequest> = {}) =>
+      legacySfuGet({ ...SFU_GET, ...changes }, 16_000, deps),
+    identity: legacyIdentity("@alice:example.org", "DEVICE123"),
+  },
+];
+
+for (const { name, ask, identity } of ENDPOINTS) {
+  Deno.test(`${name} verifies, signs and creates the room, in this order`, async () => {
+    const { deps, steps } = createWorld();
+    assertEquals(await ask(deps), {
+      sfuUrl: "wss://sfu.example.org",
+      joinToken: "join-token",
+      room: ROOM,
+      userId: "@alice:example.org",
+      access: "full",
+    });
+    assertEquals(steps, [
+      'verify [{"accessToken":"[secret]","serverName":"example.org"},10000]',
+      'hasFullAccess ["example.org"]',
+      `issueJoinToken [{"room":"${ROOM}","identity":"${identity}","canPublish":true}]`,
+      `ensureRoom ["${ROOM}",15000]`,
+    ]);
+  });
+
+  Deno.test(`${name} gives a restricted user a token and creates nothing`, async () => {
+    const { deps, steps } = createWorld({ hasFullAccess: () => false });
+    const { joinToken, access } = await ask(deps);
+    assertEquals([joinToken, access], ["join-token", "restricted"]);
+    assert(!steps.some((step) => step.startsWith("ensureRoom")));
+    assertEquals(
+      steps.find((step) => step.startsWith("issueJoinToken")),
+      `issueJoinToken [{"room":"${ROOM}","identity":"${identity}","canPublish":true}]`,
+    );
+  });
+
+  for (
+    const error of [
+      new UnauthorizedError({ cause: new Error("no such token") }),
+      new ForbiddenError("Users of this homeserver are not admitted"),
+    ]
+  ) {
+    Deno.test(`${name} does nothing after ${error.name}`, async () => {
+      const { deps, steps } = createWorld({ verify: () => Promise.reject(error) });
+      assertEquals(await assertRejects(() => ask(deps), MatrixError), error);
+      assertEquals(steps.length, 1);
+    });
+  }
+
+  for (const isFull of [true, false]) {
+    const access = isFull ? "full" : "restricted";
+    Deno.test(`${name} refuses delegation with ${access} access, after verification`, async () => {
+      const { deps, steps } = createWorld({ hasFullAccess: () => isFull });
+      const error = await assertRejects(
+        () => ask(deps, { delayedLeave: DELAYED_LEAVE }),
+        InvalidRequestError,
+        isFull
+          ? "Delegation of delayed events is not supported by this service"
+          : "Delegation of delayed events is only supported for full access users",
+      );
+      assertEquals([error.errcode, error.status], ["M_BAD_JSON", 400]);
+      assertEquals(steps.map((step) => step.split(" ")[0]), ["verify", "hasFullAccess"]);
+    });
+  }
+
+  Deno.test(`${name} tells nobody but a verified user that delegation is refused`, async () => {
+    const { deps } = createWorld({ verify: () => Promise.reject(new UnauthorizedError()) });
+    await assertRejects(() => ask(deps, { delayedLeave: DELAYED_LEAVE }), UnauthorizedError);
+  });
+
+  Deno.test(`${name} hands out no token when the room cannot be created`, async () => {
+    const cause = new SfuError("tcp", "connection refused");
+    const { deps } = createWorld({ ensureRoom: () => Promise.reject(cause) });
+    const error = await assertRejects(() => ask(deps), InternalError);
+    assertEquals([error.errcode, error.status, error.message, error.cause], [
+      "M_UNKNOWN",
+      500,
+      "Unable to create room on SFU",
+      cause,
+    ]);
+  });
+
+  Deno.test(`${name} leaves each step no more time than the request has`, async () => {
+    const { steps, deps } = createWorld();
+    let now = 9_000;
+    const verify: TokenExchangeDeps["verify"] = (token, timeoutMs) => {
+      now += timeoutMs + 1;
+      return deps.verify(token, timeoutMs);
+    };
+    await ask({ ...deps, verify, now: () => now });
+    const times = steps.filter((step) => /^(verify|ensureRoom)/.test(step))
+      .map((step) => Number(step.match(/(\d+)\]$/)![1]));
+    assertEquals(times, [7_000, 0]);
+  });
+
+  Deno.test(`${name} decides by the server that vouched and the user that it named`, async () => {
+    const { deps, steps } = createWorld({
+      verify: () =>
+        Promise.resolve({ userId: "@mallory:evil.example", serverName: "evil.example" }),
+      hasFullAccess: (serverName) => serverName === "example.org",
+    });
+    const { userId, access } = await ask(deps, { claimedUserId: "@mallory:evil.example" });
+    assertEquals([userId, access], ["@mallory:evil.example", "restricted"]);
+    assertEquals(steps[1], 'hasFullAccess ["evil.example"]');
+  });
+}
+
+for (
+  const claimedUserId of [
+    "@bob:example.org",
+    "@Alice:example.org",
+    "@alice:example.org:8448",
+    "@alice:EXAMPLE.org",
+    "alice",
+    " @alice:example.org",
+  ]
+) {
+  Deno.test(`getToken() refuses the claim to be "${claimedUserId}"`, async () => {
+    const { deps, steps } = createWorld();
+    const request = { ...GET_TOKEN, claimedUserId };
+    const error = await assertRejects(() => getToken(request, 16_000, deps), UnauthorizedError);
+    assertEquals(error.message, "The request could not be authorised.");
+    assertEquals(steps.length, 1);
+  });
+}
+
+Deno.test("getToken() and legacySfuGet() meet in one room", async () => {
+  const { deps } = createWorld();
+  const [first, second] = [
+    await getToken(GET_TOKEN, 16_000, deps),
+    await legacySfuGet(SFU_GET, 16_000, deps),
+  ];
+  assertEquals(first.room, second.room);
+});
+
+Deno.test("getToken() separates the slots of a room", async () => {
+  const { deps } = createWorld();
+  const other = await getToken({ ...GET_TOKEN, slotId: "other" }, 16_000, deps);
+  assertEquals(other.room, liveKitRoom("!room:example.com", "other"));
+});
+
+Deno.test("legacySfuGet() keeps the colon of a user without device", async () => {
+  const { deps, steps } = createWorld();
+  await legacySfuGet({ ...SFU_GET, deviceId: "" }, 16_000, deps);
+  assert(steps.some((step) => step.includes('"identity":"@alice:example.org:"')));
+});
