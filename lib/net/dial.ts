@@ -86,6 +86,8 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<ne
       socket.once("connect", () => {
         cancelTimeout();
         if (settled) return;
+        // Deno before 2.8 ignores the option: 40 ms for the first request of each connection.
+        socket.setNoDelay(true);
         settle(socket);
         socket.removeAllListeners("error");
         resolve(socket);
