@@ -18,6 +18,12 @@ export interface ConnectOptions {
 }
 
 /**
+ * No further endpoint is tried after this: a server with a dozen dead ones must
+ * not hold a connection's place long after everybody has given up on it.
+ */
+const LONGEST_MS = 10_000;
+
+/**
  * Makes the function that opens connections: the endpoints of a target one
  * after the other, as SRV records ask for it, then TLS.
  *
@@ -28,7 +34,9 @@ export function createConnect(options: ConnectOptions): Connect {
   return async (target: HttpTarget) => {
     const policy = target.mayBePrivate ? undefined : options.policy;
     const failures: UpstreamError[] = [];
+    const startedAt = options.clock.monotonic();
     for (const endpoint of target.endpoints) {
+      if (options.clock.monotonic() - startedAt > LONGEST_MS) break;
       try {
         const socket = await dial(endpoint, { ...options, policy });
         return target.protocol === "http" ? socket : await secure(socket, target.tlsName, options);

@@ -47,7 +47,8 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<ne
   const addresses = await findAddresses(endpoint.host, options);
   const failures: string[] = [];
   return await new Promise((resolve, reject) => {
-    const open = new Set<net.Socket>();
+    /** Sockets on their way, and what calls their time limits off. */
+    const open = new Map<net.Socket, () => void>();
     let next = 0;
     let settled = false;
     let cancelNext = () => {};
@@ -55,7 +56,10 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<ne
     function settle(winner?: net.Socket) {
       settled = true;
       cancelNext();
-      for (const socket of open) if (socket !== winner) socket.destroy();
+      for (const [socket, cancelTimeout] of open) {
+        cancelTimeout();
+        if (socket !== winner) socket.destroy();
+      }
     }
 
     function tryNext() {
@@ -67,29 +71,26 @@ export async function dial(endpoint: Endpoint, options: DialOptions): Promise<ne
         reject(new UpstreamError("tcp", `cannot connect to ${failures.join(", ")}`));
         return;
       }
-      const socket = net.connect({ host: address, port: endpoint.port, noDelay: true });
+      const socket = net.connect({ host: address, port: endpoint.port });
       // Deno before 2.8 would read ahead, and what it reads would be missing in the TLS handshake.
       socket.pause();
-      open.add(socket);
       const fail = (reason: string) => {
+        open.get(socket)?.();
         if (!open.delete(socket)) return;
-        cancelTimeout();
         socket.destroy();
         failures.push(`${formatAddress(address, endpoint.port)} (${reason})`);
         if (!settled) tryNext();
       };
-      const cancelTimeout = options.clock.after(
-        ADDRESS_TIMEOUT_MS,
-        () => fail(`no answer in ${ADDRESS_TIMEOUT_MS / 1000} s`),
-      );
-      socket.on("error", (error) => fail(errorCode(error)));
+      const late = () => fail(`no answer in ${ADDRESS_TIMEOUT_MS / 1000} s`);
+      open.set(socket, options.clock.after(ADDRESS_TIMEOUT_MS, late));
+      const onError = (error: Error) => fail(errorCode(error));
+      socket.on("error", onError);
       socket.once("connect", () => {
-        cancelTimeout();
         if (settled) return;
-        // Deno before 2.8 ignores the option: 40 ms for the first request of each connection.
+        // As an option of connect() it does nothing in Deno before 2.8: 40 ms more a connection.
         socket.setNoDelay(true);
         settle(socket);
-        socket.removeAllListeners("error");
+        socket.off("error", onError);
         resolve(socket);
       });
       cancelNext = options.clock.after(NEXT_ADDRESS_AFTER_MS, tryNext);
