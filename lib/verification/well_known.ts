@@ -1,5 +1,6 @@
 /** `/.well-known/matrix/server`: where a server delegates its name to. */
 
+import type { Clock } from "../clock.ts";
 import { UpstreamError } from "../matrix/errors.ts";
 import { isServerName } from "../matrix/server_name.ts";
 import type { HttpClient, HttpResponse } from "../net/http_client.ts";
@@ -15,8 +16,7 @@ export interface Delegation {
 /** How a well-known file is fetched. */
 export interface WellKnownOptions {
   readonly client: HttpClient;
-  /** Milliseconds since the Unix epoch, for `Expires`. */
-  readonly now: () => number;
+  readonly clock: Clock;
   /** Whether the operator named the server, so that it may live on a private address. */
   readonly mayBePrivate: boolean;
 }
@@ -42,14 +42,15 @@ export async function fetchDelegation(
   host: string,
   options: WellKnownOptions,
 ): Promise<Delegation> {
-  const deadline = options.now() + TIMEOUT_MS;
+  const { clock } = options;
+  const deadline = clock.monotonic() + TIMEOUT_MS;
   let url = new URL(`https://${host}${PATH}`);
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const response = await get(url, options, deadline - options.now());
+    const response = await get(url, options, deadline - clock.monotonic());
     const location = response.status >= 300 && response.status < 400
       ? response.headers.location
       : undefined;
-    if (typeof location !== "string") return readDelegation(url, response, options.now());
+    if (typeof location !== "string") return readDelegation(url, response, clock.now());
     const next = URL.parse(location, url);
     if (next === null || next.protocol !== "https:" || next.username !== "") {
       throw new UpstreamError("answer", `${url} redirects to something other than an https URL`);
@@ -101,11 +102,11 @@ function readDelegation(url: URL, response: HttpResponse, now: number): Delegati
 export function maxAgeMs(headers: HttpResponse["headers"], now: number): number {
   const cacheControl = [headers["cache-control"] ?? ""].flat().join(",").toLowerCase();
   if (/(?:^|[\s,])no-(?:store|cache)(?=$|[\s,=])/.test(cacheControl)) return 0;
-  const maxAge = /(?:^|[\s,])max-age\s*=\s*"?(\d+)/.exec(cacheControl)?.[1];
+  const maxAge = /(?:^|[\s,])max-age\s*=\s*"?([^\s,"]*)/.exec(cacheControl)?.[1];
   const expires = [headers.expires ?? []].flat()[0];
   let ms = DEFAULT_MAX_AGE_MS;
-  if (maxAge !== undefined) ms = Number(maxAge) * 1000;
-  // A date that cannot be read, "0" above all, means already expired (RFC 9111 §5.3).
+  // What cannot be read means already expired (RFC 9111 §4.2.1), a date of "0" above all (§5.3).
+  if (maxAge !== undefined) ms = /^\d+$/.test(maxAge) ? Number(maxAge) * 1000 : 0;
   else if (expires !== undefined) ms = (Date.parse(expires) || now) - now;
   return Math.min(Math.max(ms, 0), LONGEST_MAX_AGE_MS);
 }
