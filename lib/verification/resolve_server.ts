@@ -44,6 +44,9 @@ export interface ServerResolverOptions {
   readonly random: () => number;
 }
 
+/** DNS did answer, and the answer is no: an older answer has no say any more. */
+class NotOfferedError extends UpstreamError {}
+
 /** What is known of a host's delegation: a server name, or why there is none. */
 type Delegation = { readonly serverName: string } | {
   readonly failure: UpstreamError;
@@ -52,7 +55,11 @@ type Delegation = { readonly serverName: string } | {
 
 const FEDERATION_PORT = 8448;
 const MAX_ENTRIES = 10_000;
-/** DNS does not tell us how long SRV records live, so they are asked for again after this. */
+/**
+ * DNS does not tell us how long SRV records live, so they are asked for again
+ * after this. A delegation is not looked at again sooner either, whatever its
+ * server says of caching.
+ */
 const SRV_MAX_AGE_MS = 5 * 60_000;
 const FIRST_FAILURE_MAX_AGE_MS = 60_000;
 const LONGEST_FAILURE_MAX_AGE_MS = 3_600_000;
@@ -69,7 +76,7 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
   function delegationOf(host: string, mayBePrivate: boolean): Promise<Delegation> {
     return delegations.get(host, async (previous) => {
       try {
-        const fetchOptions = { client: options.client, now: clock.now, mayBePrivate };
+        const fetchOptions = { client: options.client, clock, mayBePrivate };
         const { serverName, maxAgeMs } = await fetchDelegation(host, fetchOptions);
         return { value: { serverName }, maxAgeMs };
       } catch (failure) {
@@ -84,8 +91,12 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
     });
   }
 
-  /** Where SRV records send the users of a host, or port 8448 of the host itself. */
-  async function endpointsOf(host: string, isOwn: boolean): Promise<Endpoint[]> {
+  /**
+   * Where SRV records send the users of a host, or port 8448 of the host itself.
+   *
+   * @param canGuess Whether that port will do, too, when DNS fails.
+   */
+  async function endpointsOf(host: string, canGuess: boolean): Promise<Endpoint[]> {
     for (const service of ["_matrix-fed", "_matrix"]) {
       const name = `${service}._tcp.${host}`;
       let records;
@@ -94,13 +105,13 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
       } catch (cause) {
         // A certificate for the name is asked for either way. For a server of the operator's,
         // with perhaps a small name server at home that knows no SRV, that is enough.
-        if (isOwn) continue;
+        if (canGuess) continue;
         throw new UpstreamError("dns", `cannot look up SRV ${name} (${cause})`, { cause });
       }
       if (records.length === 0) continue;
       const endpoints = orderSrvRecords(records, options.random);
       if (endpoints.length > 0) return endpoints;
-      throw new UpstreamError("dns", `SRV ${name} says that the service is not offered`);
+      throw new NotOfferedError("dns", `SRV ${name} says that the service is not offered`);
     }
     return [{ host, port: FEDERATION_PORT }];
   }
@@ -124,8 +135,9 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
   }
 
   /** The steps of the spec, numbered as there. */
-  async function lookUp(serverName: string): Promise<ResolvedServer> {
+  async function lookUp(serverName: string, isFirst: boolean): Promise<ResolvedServer> {
     const isOwn = options.isOwn(serverName);
+    const canGuess = isOwn && isFirst;
     const name = parse(serverName);
     if (name.isIpLiteral || name.port !== undefined) { // steps 1 and 2
       const { host, port = FEDERATION_PORT } = name;
@@ -134,13 +146,13 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
     const delegation = await delegationOf(name.host, isOwn);
     if ("failure" in delegation) { // steps 4 to 6
       const how = `${serverName}, not delegated (${delegation.failure.message})`;
-      return serverAt(serverName, serverName, name, await endpointsOf(name.host, isOwn), how);
+      return serverAt(serverName, serverName, name, await endpointsOf(name.host, canGuess), how);
     }
     const delegated = parse(delegation.serverName);
     const { host, port = FEDERATION_PORT } = delegated;
     const endpoints = delegated.isIpLiteral || delegated.port !== undefined // steps 3.1 and 3.2
       ? [{ host, port }]
-      : await endpointsOf(host, isOwn); // steps 3.3 to 3.5
+      : await endpointsOf(host, canGuess); // steps 3.3 to 3.5
     const how = `${serverName}, delegated to ${delegation.serverName}`;
     return serverAt(serverName, delegation.serverName, delegated, endpoints, how);
   }
@@ -155,10 +167,11 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
           return { value: { ...base, how: `${serverName} at ${override}` }, maxAgeMs: Infinity };
         }
         try {
-          return { value: await lookUp(serverName), maxAgeMs: SRV_MAX_AGE_MS };
+          const value = await lookUp(serverName, previous === undefined);
+          return { value, maxAgeMs: SRV_MAX_AGE_MS };
         } catch (error) {
           // An old answer is better than none while a name server is down.
-          if (previous === undefined) throw error;
+          if (previous === undefined || error instanceof NotOfferedError) throw error;
           return { value: previous, maxAgeMs: SRV_MAX_AGE_MS / 10 };
         }
       });

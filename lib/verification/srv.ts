@@ -43,7 +43,7 @@ export function orderSrvRecords(
   while (left.length > 0 && ordered.length < MAX_RECORDS) {
     const equals = left.filter(({ priority }) => priority === left[0]!.priority);
     const total = equals.reduce((sum, { weight }) => sum + weight, 0);
-    let draw = random() * total;
+    let draw = Math.floor(random() * (total + 1));
     const chosen = equals.find(({ weight }) => (draw -= weight) <= 0) ?? equals[0]!;
     left.splice(left.indexOf(chosen), 1);
     ordered.push({ host: chosen.target.replace(/\.$/, ""), port: chosen.port });
@@ -56,13 +56,30 @@ const LOOKUP_TIMEOUT_MS = 5_000;
 /**
  * Asks the system's name servers for SRV records.
  *
+ * Deno tells a failing name server apart from a name without records only when
+ * it stays silent.
+ *
+ * @param name Absolute, whether or not there is a dot at its end.
+ * @param nameServer Asked in place of the system's.
  * @returns No records where the name has none.
  * @throws {Error} When the name server failed or stayed silent for 5 s.
  */
-export async function lookupSrv(name: string, clock: Clock): Promise<readonly SrvRecord[]> {
-  const late = () => new Error(`no answer in ${LOOKUP_TIMEOUT_MS / 1000} s`);
+export async function lookupSrv(
+  name: string,
+  clock: Clock,
+  nameServer?: { ipAddr: string; port: number },
+): Promise<readonly SrvRecord[]> {
+  const abort = new AbortController();
+  const late = () => {
+    abort.abort();
+    return new Error(`no answer in ${LOOKUP_TIMEOUT_MS / 1000} s`);
+  };
+  // Without the dot, search domains would be tried, in Kubernetes even before the name itself.
+  const absolute = name.endsWith(".") ? name : `${name}.`;
+  const options = { signal: abort.signal, ...(nameServer && { nameServer }) };
   try {
-    return await withDeadline(Deno.resolveDns(name, "SRV"), LOOKUP_TIMEOUT_MS, clock, late);
+    const looking = Deno.resolveDns(absolute, "SRV", options);
+    return await withDeadline(looking, LOOKUP_TIMEOUT_MS, clock, late);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
