@@ -129,10 +129,13 @@ function readUserId(
   if (typeof sub !== "string") {
     throw new UpstreamError("answer", `${how}: userinfo is not JSON with a "sub"`);
   }
-  if (serverNameOfUserId(sub) !== serverName) {
+  const vouchedBy = serverNameOfUserId(sub);
+  if (vouchedBy !== serverName) {
+    // Not the "sub" itself: a user is nobody's business here, and it might hold the token.
+    const whom = vouchedBy === undefined ? "nobody with a user ID" : `a user of ${vouchedBy}`;
     throw new UpstreamError(
       "answer",
-      `${how}: userinfo vouches for "${sub}", not a user of its own`,
+      `${how}: userinfo vouches for ${whom}, not for one of its own`,
     );
   }
   return sub;
@@ -146,7 +149,10 @@ function parseJson(body: Uint8Array): Record<string, unknown> | undefined {
   }
 }
 
+// Only what looks like a code: a server may put anything there, the token it was asked about too.
+const ERRCODE = /^[A-Z][A-Z0-9_.]{1,63}$/;
+
 function errcodeIn(body: Uint8Array): string {
   const errcode = parseJson(body)?.errcode;
-  return typeof errcode === "string" ? ` ${errcode}` : "";
+  return typeof errcode === "string" && ERRCODE.test(errcode) ? ` ${errcode}` : "";
 }
