@@ -1,5 +1,6 @@
 /** Lists of server names, and who is on them. */
 
+import ipaddr from "ipaddr.js";
 import { parseServerName } from "./server_name.ts";
 
 /**
@@ -62,6 +63,8 @@ function isUnder(host: string, entry: string): boolean {
 }
 
 function hostOf(serverName: string): string {
-  const host = parseServerName(serverName)?.host ?? serverName;
+  const { host, isIpLiteral } = parseServerName(serverName) ?? { host: serverName };
+  // IPv6 can be written in many ways, IPv4 inside it among them.
+  if (isIpLiteral) return ipaddr.process(host).toString();
   return host.toLowerCase().replace(/\.$/, "");
 }
