@@ -10,12 +10,14 @@ import { loadConfig, type LoadedConfig } from "./lib/config/load_config.ts";
 import { withDeadline } from "./lib/deadline.ts";
 import { formatListenAddress, listen, type Listener } from "./lib/http/listen.ts";
 import { lookupAddresses } from "./lib/net/dial.ts";
+import { createOutgoingClient } from "./lib/net/outgoing_client.ts";
 import { readSystemTrust } from "./lib/net/system_trust.ts";
 import { installTlsTrust } from "./lib/net/tls_trust.ts";
 import { createLogger, describeError } from "./lib/observability/logger.ts";
 import { createService } from "./lib/service.ts";
 import { createSystemClock } from "./lib/system_clock.ts";
 import { lookupSrv } from "./lib/verification/srv.ts";
+import { warmUp } from "./lib/warm_up.ts";
 import { VERSION } from "./lib/version.ts";
 
 /** Exit codes, after sysexits.h where it has one. */
@@ -58,11 +60,12 @@ function readConfig({ envFile, mayLackEnvFile }: Command): LoadedConfig {
 async function serve({ config, warnings }: LoadedConfig): Promise<number> {
   const { log, flush } = await createLogger({ ...config.log, write: writeToStderr, clock });
   for (const { message } of warnings) log.warning(message);
-  const service = createService(config, log, {
+  const trust = installTlsTrust(readSystemTrust(config), config.caFile ? [config.caFile.pem] : []);
+  const client = createOutgoingClient(config, { clock, lookup: lookupAddresses, trust });
+  const handle = createService(config, log, {
     clock,
-    lookupAddresses,
+    client,
     lookupSrv: (name) => lookupSrv(name, clock),
-    trust: installTlsTrust(readSystemTrust(config), config.caFile ? [config.caFile.pem] : []),
     random: Math.random,
   });
   const stopped = waitForSignal();
@@ -78,7 +81,7 @@ async function serve({ config, warnings }: LoadedConfig): Promise<number> {
 
   let listener: Listener;
   try {
-    listener = await listen(config.listen, service.handle);
+    listener = await listen(config.listen, handle);
   } catch (error) {
     log.error(
       `cannot listen on ${formatListenAddress(config.listen)}: ${describeError(error)}; ` +
@@ -92,9 +95,12 @@ async function serve({ config, warnings }: LoadedConfig): Promise<number> {
   // A unix socket's file is removed at the end.
   if (config.listen.kind !== "unix") await Deno.permissions.revoke({ name: "write" });
   log.info(`listening on ${listener.address}`, { version: VERSION, ...summaryOf(config) });
+  warmUp({ config, listening: listener.address, client, trust, clock }).catch((error) => {
+    log.error(`bug: ${describeError(error)}`);
+  });
 
   log.info(`received ${await stopped}, finishing the requests in work`);
-  service.handle.drain();
+  handle.drain();
   try {
     const late = () => new Error(`requests were cut off after ${config.shutdownSeconds} s`);
     await withDeadline(listener.shutdown(), config.shutdownSeconds * 1000, clock, late);

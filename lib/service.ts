@@ -12,12 +12,8 @@ import { createWebhookEndpoint } from "./http/webhook_endpoint.ts";
 import { createTokenEndpoint } from "./http/token_endpoint.ts";
 import { hasFullAccess, isAdmitted } from "./matrix/server_lists.ts";
 import { parseGetTokenRequest, parseSfuGetRequest } from "./matrix/wire.ts";
-import { createAddressPolicy } from "./net/address_policy.ts";
-import { createConnect } from "./net/connect.ts";
-import type { AddressLookup } from "./net/dial.ts";
+import type { HttpClient } from "./net/http_client.ts";
 import { targetOfUrl } from "./net/target.ts";
-import type { TlsTrust } from "./net/tls_trust.ts";
-import { createUndiciClient } from "./net/undici_client.ts";
 import { createPseudonym } from "./observability/pseudonym.ts";
 import { createRooms } from "./sfu/rooms.ts";
 import { createTwirp, SfuError } from "./sfu/twirp.ts";
@@ -39,18 +35,11 @@ import { VERSION } from "./version.ts";
 /** The world outside, as the service reaches it. */
 export interface Effects {
   readonly clock: Clock;
-  readonly lookupAddresses: AddressLookup;
+  /** Whoever makes it closes it. */
+  readonly client: HttpClient;
   readonly lookupSrv: SrvLookup;
-  readonly trust: TlsTrust;
   /** A number in [0, 1). */
   readonly random: () => number;
-}
-
-/** The service, ready to answer. */
-export interface Service {
-  readonly handle: Handler;
-  /** Ends all connections to other servers. */
-  close(): Promise<void>;
 }
 
 const REMOTE_MAX_IN_FLIGHT = 64;
@@ -67,9 +56,12 @@ const ENDPOINTS = {
   "/readyz": "GET: whether what it depends on works",
 };
 
-/** Makes the service. Nothing is connected to before the first request. */
-export function createService(config: Config, log: Logger, effects: Effects): Service {
-  const { clock } = effects;
+/**
+ * Makes the function that answers requests. Nothing is connected to before the
+ * first of them.
+ */
+export function createService(config: Config, log: Logger, effects: Effects): Handler {
+  const { client, clock } = effects;
   const now = clock.monotonic;
   const { liveKit } = config;
 
@@ -77,17 +69,6 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     config.fullAccess.includes(serverName) || config.federationUrlOverrides.has(serverName);
   const maxInFlight = (serverName: string) =>
     isOwn(serverName) ? OWN_MAX_IN_FLIGHT : REMOTE_MAX_IN_FLIGHT;
-
-  const client = createUndiciClient({
-    clock,
-    connect: createConnect({
-      clock,
-      lookup: effects.lookupAddresses,
-      policy: createAddressPolicy(config.allowNetworks),
-      trust: effects.trust,
-      insecureSkipVerifyTls: config.insecureSkipVerifyTls,
-    }),
-  });
 
   const resolver = createServerResolver({
     client,
@@ -139,7 +120,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
   };
 
   const common = { log, clock, pseudonym: createPseudonym(config.log.identifiers) };
-  const handle = createHandler({
+  return createHandler({
     log,
     nextRequestId: createRequestIds(effects.random),
     routes: {
@@ -187,8 +168,6 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
       "/": { isWork: false, GET: createStartPage({ version: VERSION, endpoints: ENDPOINTS }) },
     },
   });
-
-  return { handle, close: () => client.close() };
 }
 
 /** IDs of one process share their first letters, so two replicas' logs can be read together. */
