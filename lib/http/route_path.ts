@@ -16,11 +16,11 @@
  * @returns `/`, `/sfu/get`, or a slash and the last segment.
  */
 export function routePath(url: string): string {
-  const pathAt = url.indexOf("/", url.indexOf("://") + 3);
+  const end = url.search(/[?#]/);
+  const bare = end < 0 ? url : url.slice(0, end);
+  const pathAt = bare.indexOf("/", bare.indexOf("://") + 3);
   if (pathAt < 0) return "/";
-  const end = url.slice(pathAt).search(/[?#]/);
-  const path = end < 0 ? url.slice(pathAt) : url.slice(pathAt, pathAt + end);
-  const match = /(?:^|\/)(sfu\/+get|[^/]+)\/*$/.exec(path);
+  const match = /(?:^|\/)(sfu\/+get|[^/]+)\/*$/.exec(bare.slice(pathAt));
   if (match === null) return "/";
   const last = match[1]!;
   return last.startsWith("sfu/") ? "/sfu/get" : `/${last}`;
