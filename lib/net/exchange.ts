@@ -6,7 +6,6 @@ import type { HttpRequest, HttpResponse, HttpTarget } from "./http_client.ts";
 
 /** What undici reports when the server ended a kept-alive connection that we were about to use. */
 const DEAD_CONNECTION_CODES = ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"];
-const NOTHING = new Uint8Array();
 
 /** The connection was dead before anything of the answer came: another one may do. */
 export class DeadConnectionError extends UpstreamError {}
@@ -24,7 +23,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
   #headers: HttpResponse["headers"] = {};
-  #body: Uint8Array = NOTHING;
+  readonly #chunks: Uint8Array[] = [];
+  #bytes = 0;
   #failure: UpstreamError | undefined;
 
   constructor(
@@ -72,15 +72,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     const { maxBodyBytes } = this.request;
-    if (this.#body.length + chunk.length > maxBodyBytes) {
+    this.#bytes += chunk.length;
+    if (this.#bytes > maxBodyBytes) {
       const message = `the answer of ${this.#name} is larger than ${maxBodyBytes} bytes`;
       this.fail(new UpstreamError("http", message));
-    } else this.#body = this.#body.length === 0 ? chunk : join(this.#body, chunk);
+    } else this.#chunks.push(chunk);
   }
 
   onResponseEnd(): void {
     this.cancelDeadline();
-    this.resolve({ status: this.#status, headers: this.#headers, body: this.#body });
+    this.resolve({ status: this.#status, headers: this.#headers, body: join(this.#chunks) });
     this.onReleased();
   }
 
@@ -103,10 +104,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-// Answers are small and come whole; those that do not are bounded, so joining as they come is fine.
-function join(head: Uint8Array, tail: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(head.length + tail.length);
-  joined.set(head);
-  joined.set(tail, head.length);
+// Most answers come whole. Some come byte by byte, so joining as they come would be quadratic.
+function join(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length === 1) return chunks[0]!;
+  const joined = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length;
+  }
   return joined;
 }
