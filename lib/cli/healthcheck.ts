@@ -7,12 +7,18 @@ const TIMEOUT_MS = 3_000;
  *
  * @param address Where the service was told to listen: "all addresses" are
  * asked at the loopback ones.
+ * @param timeoutMs How long to wait for each answer.
  * @returns What is wrong, or `undefined` when it is healthy.
  */
-export async function askHealth(address: ListenAddress): Promise<string | undefined> {
+export async function askHealth(
+  address: ListenAddress,
+  timeoutMs = TIMEOUT_MS,
+): Promise<string | undefined> {
   const problems: string[] = [];
   for (const candidate of candidatesFor(address)) {
-    const problem = await ask(candidate).catch((error) => String(error.message ?? error));
+    const problem = await ask(candidate, timeoutMs).catch((error) =>
+      String(error.message ?? error)
+    );
     if (problem === undefined) return undefined;
     problems.push(problem);
   }
@@ -29,7 +35,7 @@ function candidatesFor(address: ListenAddress): Candidate[] {
   return hostnames.map((hostname) => ({ hostname, port }));
 }
 
-async function ask(candidate: Candidate): Promise<string | undefined> {
+async function ask(candidate: Candidate, timeoutMs: number): Promise<string | undefined> {
   const connection = "path" in candidate
     ? await Deno.connect(candidate)
     : await Deno.connect(candidate);
@@ -37,7 +43,7 @@ async function ask(candidate: Candidate): Promise<string | undefined> {
   const timer = setTimeout(() => {
     isLate = true;
     connection.close();
-  }, TIMEOUT_MS);
+  }, timeoutMs);
   try {
     const request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     await connection.write(new TextEncoder().encode(request));
@@ -46,7 +52,7 @@ async function ask(candidate: Candidate): Promise<string | undefined> {
     const statusLine = new TextDecoder().decode(buffer.subarray(0, length)).split("\r\n")[0]!;
     return /^HTTP\/1\.1 200 /.test(statusLine) ? undefined : `the service says "${statusLine}"`;
   } catch (error) {
-    throw isLate ? new Error(`no answer in ${TIMEOUT_MS / 1000} s`) : error;
+    throw isLate ? new Error(`no answer in ${timeoutMs / 1000} s`) : error;
   } finally {
     clearTimeout(timer);
     try {
