@@ -95,9 +95,9 @@ async function serve({ config, warnings }: LoadedConfig): Promise<number> {
   // A unix socket's file is removed at the end.
   if (config.listen.kind !== "unix") await Deno.permissions.revoke({ name: "write" });
   log.info(`listening on ${listener.address}`, { version: VERSION, ...summaryOf(config) });
-  warmUp({ config, listening: listener.address, client, trust, clock }).catch((error) => {
-    log.error(`bug: ${describeError(error)}`);
-  });
+  if (Deno.build.standalone) {
+    warmUp({ config, trust, clock }).catch((error) => log.error(`bug: ${describeError(error)}`));
+  }
 
   log.info(`received ${await stopped}, finishing the requests in work`);
   handle.drain();

@@ -5,35 +5,30 @@
  * other server hears of it.
  */
 
+import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { dial } from "./net/dial.ts";
-import type { HttpClient } from "./net/http_client.ts";
 import { secure } from "./net/secure.ts";
-import { targetOfUrl } from "./net/target.ts";
 import type { TlsTrust } from "./net/tls_trust.ts";
 import { createService } from "./service.ts";
 
 /** The parts that have their first time. */
 export interface WarmUpOptions {
   readonly config: Config;
-  /** The own address; {@linkcode Listener.address}. */
-  readonly listening: string;
-  readonly client: HttpClient;
   readonly trust: TlsTrust;
   readonly clock: Clock;
 }
 
-const EXCHANGES = 400;
+/** Enough for the compiler to notice what is hot; more would only cost memory. */
+const EXCHANGES = 200;
 /** After so many the event loop gets its turn, so that real requests do not wait. */
-const EXCHANGES_AT_ONCE = 20;
-const OWN_REQUESTS = 20;
+const EXCHANGES_AT_ONCE = 10;
 
-/** Warms up TLS, the HTTP client and the handler, one after the other. */
+/** Warms up TLS, then the handler. */
 export async function warmUp(options: WarmUpOptions): Promise<void> {
   await warmUpTls(options);
-  await warmUpClient(options);
   await warmUpHandler(options);
 }
 
@@ -52,17 +47,6 @@ async function warmUpTls({ trust, clock }: WarmUpOptions): Promise<void> {
   const other = await listener.accept();
   other.close();
   await securing.catch(() => {});
-}
-
-async function warmUpClient({ listening, client }: WarmUpOptions): Promise<void> {
-  if (!listening.startsWith("http:")) return;
-  const own = listening.replace("//[::]", "//[::1]").replace("//0.0.0.0", "//127.0.0.1");
-  const { target } = targetOfUrl(own, 1);
-  for (let i = 0; i < OWN_REQUESTS; i++) {
-    const request = { method: "GET", path: "/healthz", timeoutMs: 1_000, maxBodyBytes: 0 } as const;
-    // A host firewall may forbid even this; the service itself does not need it.
-    await client.request(target, request).catch(() => {});
-  }
 }
 
 async function warmUpHandler({ config, clock }: WarmUpOptions): Promise<void> {
@@ -96,6 +80,6 @@ async function warmUpHandler({ config, clock }: WarmUpOptions): Promise<void> {
     const headers = { "content-type": "application/json", "content-length": `${body.length}` };
     const request = new Request("http://localhost/get_token", { method: "POST", headers, body });
     await (await handle(request)).text();
-    if (i % EXCHANGES_AT_ONCE === 0) await new Promise<void>((next) => clock.after(0, next));
+    if (i % EXCHANGES_AT_ONCE === 0) await new Promise<void>((next) => setImmediate(next));
   }
 }

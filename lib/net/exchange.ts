@@ -18,6 +18,8 @@ export class DeadConnectionError extends UpstreamError {}
 export class Exchange implements Dispatcher.DispatchHandler {
   /** Calls the deadline off. */
   cancelDeadline = () => {};
+  /** When it was sent, in the terms of the clock's `monotonic`. */
+  waitingSince = 0;
   /** Called once undici has let go of the connection. */
   onReleased = () => {};
   #controller: Dispatcher.DispatchController | undefined;

@@ -5,7 +5,9 @@ import type { Pool as UndiciPool } from "undici";
 // The whole of undici brings fetch, WebSocket and caches along: 15 MiB that nobody here uses.
 // @ts-types="./undici_pool.d.ts"
 import Pool from "undici/lib/dispatcher/pool.js";
+import { setImmediate } from "node:timers";
 import type { Socket } from "node:net";
+import type { Clock } from "../clock.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HttpTarget } from "./http_client.ts";
 import { UpstreamError } from "../matrix/errors.ts";
@@ -17,11 +19,15 @@ export type Connect = (target: HttpTarget) => Promise<Socket>;
 const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 /**
- * Connections that may be in the making at once. A handshake costs ten times
- * what a request costs: in a rush of requests, those that wait a moment for a
- * connection that is open already are served sooner than those that open one.
+ * A handshake costs twenty times what a request costs: in a rush of requests,
+ * those that wait a moment for a connection that is open already are served
+ * sooner than those that open one. So few connections are in the making at once,
  */
 const MAX_CONNECTING = 4;
+/** and beyond these more are opened only */
+const FEW_CONNECTIONS = 32;
+/** when an exchange has been waiting this long: the server is slow, not the rush short. */
+const LONG_WAIT_MS = 250;
 
 /**
  * A pool of kept-alive connections that grows step by step. Exchanges wait in
@@ -29,14 +35,16 @@ const MAX_CONNECTING = 4;
  */
 export class TargetPool {
   readonly #target: HttpTarget;
+  readonly #clock: Clock;
   readonly #pool: UndiciPool;
   readonly #waiting: Exchange[] = [];
   #open = 0;
   #inFlight = 0;
   #onIdle = () => {};
 
-  constructor(target: HttpTarget, connect: Connect) {
+  constructor(target: HttpTarget, connect: Connect, clock: Clock) {
     this.#target = target;
+    this.#clock = clock;
     this.#pool = new Pool("http://target.invalid", {
       connections: target.maxConnections,
       pipelining: 1,
@@ -63,12 +71,11 @@ export class TargetPool {
 
   /** Sends an exchange as soon as there is a connection for it. */
   send(exchange: Exchange): void {
-    exchange.onReleased = () => {
-      this.#inFlight--;
-      this.#sendNext();
-    };
+    exchange.onReleased = () => queueMicrotask(() => setImmediate(this.#onReleased));
+    exchange.waitingSince = this.#clock.monotonic();
     this.#waiting.push(exchange);
     this.#sendNext();
+    if (this.#waiting.length > 0) this.#clock.after(LONG_WAIT_MS, () => this.#sendNext());
   }
 
   /** Ends all connections, once every exchange that was sent has ended. */
@@ -80,9 +87,23 @@ export class TargetPool {
     await this.#pool.close();
   }
 
+  // undici gives a connection one turn of the event loop to turn out to be closed, and would open
+  // another one for what is sent meanwhile. Our turn has to come after its own.
+  readonly #onReleased = () => {
+    this.#inFlight--;
+    this.#sendNext();
+  };
+
+  #limit(): number {
+    const growing = Math.min(this.#open + MAX_CONNECTING, this.#target.maxConnections);
+    const [oldest] = this.#waiting;
+    const isSlow = oldest !== undefined &&
+      this.#clock.monotonic() - oldest.waitingSince >= LONG_WAIT_MS;
+    return isSlow ? growing : Math.min(growing, Math.max(this.#open, FEW_CONNECTIONS));
+  }
+
   #sendNext(): void {
-    const limit = Math.min(this.#open + MAX_CONNECTING, this.#target.maxConnections);
-    while (this.#inFlight < limit) {
+    while (this.#inFlight < this.#limit()) {
       const exchange = this.#waiting.shift();
       if (exchange === undefined) {
         if (this.#inFlight === 0) this.#onIdle();

@@ -42,16 +42,18 @@ export function installTlsTrust(
   bundles: readonly string[],
   additional: readonly string[],
 ): TlsTrust {
-  const builtIn = tls.rootCertificates;
   const system = certificatesOf(bundles);
   const own = certificatesOf(additional);
   const runtime: ReplaceableTrust = tls;
   // Deno 2.7 has the setter, but without effect; the getter came together with the effect.
   if (runtime.getCACertificates !== undefined && runtime.setDefaultCACertificates !== undefined) {
-    runtime.setDefaultCACertificates([...(system.length > 0 ? system : builtIn), ...own]);
+    runtime.setDefaultCACertificates([
+      ...(system.length > 0 ? system : tls.rootCertificates),
+      ...own,
+    ]);
     return { ca: [] };
   }
-  const known = new Set(builtIn.map(fingerprint));
+  const known = new Set(tls.rootCertificates.map(fingerprint));
   return { ca: [...system, ...own].filter((pem) => !known.has(fingerprint(pem))) };
 }
 

@@ -24,7 +24,7 @@ export function createUndiciClient({ connect, clock }: UndiciClientOptions): Htt
 
   function poolFor(target: HttpTarget): TargetPool {
     let pool = pools.get(target.key);
-    if (pool === undefined) pools.set(target.key, pool = new TargetPool(target, connect));
+    if (pool === undefined) pools.set(target.key, pool = new TargetPool(target, connect, clock));
     return pool;
   }
 
