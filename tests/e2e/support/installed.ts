@@ -1,8 +1,9 @@
+import { homedir } from "node:os";
 import { join } from "node:path";
 
 /** Where `.ci/install` puts the real servers: outside the checkout, so that a clean clone reuses them. */
 const CACHE_DIR = join(
-  Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") ?? "/root", ".cache"),
+  Deno.env.get("XDG_CACHE_HOME") || join(homedir(), ".cache"),
   "matrixrtc-auth",
 );
 
