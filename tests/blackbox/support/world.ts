@@ -164,17 +164,18 @@ export async function exchangeBytes(connection: Deno.Conn, text: string): Promis
   for (let sent = 0; sent < bytes.length;) {
     sent += await connection.write(bytes.subarray(sent));
   }
-  return await readAll(connection);
+  return await readUntil(connection);
 }
 
-/** Reads until the other side ends. */
-export async function readAll(connection: Deno.Conn): Promise<string> {
+/** Reads until the other side ends, or until a text has come. */
+export async function readUntil(connection: Deno.Conn, end?: string): Promise<string> {
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(4096);
   let text = "";
-  while (true) {
+  while (end === undefined || !text.includes(end)) {
     const length = await connection.read(buffer);
-    if (length === null) return text;
+    if (length === null) break;
     text += decoder.decode(buffer.subarray(0, length), { stream: true });
   }
+  return text;
 }
