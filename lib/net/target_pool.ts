@@ -41,6 +41,7 @@ export class TargetPool {
   #open = 0;
   #inFlight = 0;
   #onIdle = () => {};
+  #closing: Promise<void> | undefined;
 
   constructor(target: HttpTarget, connect: Connect, clock: Clock) {
     this.#target = target;
@@ -79,7 +80,11 @@ export class TargetPool {
   }
 
   /** Ends all connections, once every exchange that was sent has ended. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
       this.#sendNext();
