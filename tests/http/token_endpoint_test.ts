@@ -77,7 +77,7 @@ Deno.test("createTokenEndpoint() logs one line without a secret or a name", asyn
   const text = await world.logText();
   assertMatch(
     text,
-    /^\S+ INFO    issued a join token endpoint=\/sfu\/get access=full server=example\.org ms=12 user="<18>" room=\S+ request=id0\n$/,
+    /^\S+ INFO {4}issued a join token endpoint=\/sfu\/get access=full server=example\.org ms=12 user="<18>" room=\S+ request=id0\n$/,
   );
   assert(!/openid-secret|join-secret|alice|DEVICE|!room/.test(text));
 });
