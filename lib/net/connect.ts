@@ -1,8 +1,10 @@
+import { isIP } from "node:net";
 import type { Clock } from "../clock.ts";
 import { UpstreamError } from "../matrix/errors.ts";
 import type { AddressPolicy } from "./address_policy.ts";
 import { type AddressLookup, dial } from "./dial.ts";
-import type { HttpTarget } from "./http_client.ts";
+import type { Endpoint, HttpTarget } from "./http_client.ts";
+import { chooseProxy, connectThroughProxy, type ProxySettings } from "./proxy.ts";
 import { secure } from "./secure.ts";
 import type { TlsTrust } from "./tls_trust.ts";
 import type { Connect } from "./target_pool.ts";
@@ -14,6 +16,7 @@ export interface ConnectOptions {
   readonly policy: AddressPolicy;
   readonly trust: TlsTrust;
   readonly insecureSkipVerifyTls: boolean;
+  readonly proxy: ProxySettings;
   readonly clock: Clock;
 }
 
@@ -32,13 +35,12 @@ const LONGEST_MS = 10_000;
  */
 export function createConnect(options: ConnectOptions): Connect {
   return async (target: HttpTarget) => {
-    const policy = target.mayBePrivate ? undefined : options.policy;
     const failures: UpstreamError[] = [];
     const startedAt = options.clock.monotonic();
     for (const endpoint of target.endpoints) {
       if (options.clock.monotonic() - startedAt > LONGEST_MS) break;
       try {
-        const socket = await dial(endpoint, { ...options, policy });
+        const socket = await reach(endpoint, target, options);
         return target.protocol === "http" ? socket : await secure(socket, target.tlsName, options);
       } catch (error) {
         if (!(error instanceof UpstreamError)) throw error;
@@ -49,4 +51,22 @@ export function createConnect(options: ConnectOptions): Connect {
     if (failures.length < 2) throw last;
     throw new UpstreamError(last.hop, failures.map(({ message }) => message).join("; "));
   };
+}
+
+/** A connection to an endpoint without TLS of its own, through a proxy where one is set. */
+async function reach(endpoint: Endpoint, target: HttpTarget, options: ConnectOptions) {
+  const policy = target.mayBePrivate ? undefined : options.policy;
+  const proxy = chooseProxy(target.protocol, endpoint, options.proxy);
+  if (proxy === undefined) return await dial(endpoint, { ...options, policy });
+  // Names are the proxy's to look up, and what it may reach is its operator's to say; an address
+  // that nobody needs to look up is still judged here.
+  if (policy !== undefined && isIP(endpoint.host) !== 0 && !policy(endpoint.host)) {
+    throw new UpstreamError("policy", `${endpoint.host} is not a public address`);
+  }
+  const isSecure = proxy.protocol === "https:";
+  const port = proxy.port === "" ? (isSecure ? 443 : 80) : Number(proxy.port);
+  const host = proxy.hostname.replace(/^\[|\]$/g, "");
+  const plain = await dial({ host, port }, { ...options, policy: undefined });
+  const socket = isSecure ? await secure(plain, host, options) : plain;
+  return await connectThroughProxy(socket, proxy, endpoint, options.clock);
 }

@@ -22,6 +22,7 @@ export function createOutgoingClient(config: Config, effects: OutgoingClientEffe
       ...effects,
       policy: createAddressPolicy(config.allowNetworks),
       insecureSkipVerifyTls: config.insecureSkipVerifyTls,
+      proxy: config.outgoingProxy,
     }),
   });
 }

@@ -34,7 +34,14 @@ export interface TestClientOptions {
 export function startClient(options: TestClientOptions = {}): HttpClient & AsyncDisposable {
   const { lookup = noLookup, policy = publicOnly, ca = [], clock = systemClock } = options;
   const { insecureSkipVerifyTls = false } = options;
-  const connect = createConnect({ lookup, policy, trust: { ca }, insecureSkipVerifyTls, clock });
+  const connect = createConnect({
+    lookup,
+    policy,
+    trust: { ca },
+    insecureSkipVerifyTls,
+    proxy: { except: [] },
+    clock,
+  });
   const client = createUndiciClient({ connect, clock });
   return { ...client, [Symbol.asyncDispose]: () => client.close() };
 }

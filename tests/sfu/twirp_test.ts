@@ -27,6 +27,7 @@ function createWorld(apiUrl: string, secret?: string) {
       lookup: lookupAddresses,
       policy: createAddressPolicy([]),
       trust: installTlsTrust([], []),
+      proxy: { except: [] },
       insecureSkipVerifyTls: false,
     }),
   });
