@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { readRequestHead, startRawServer, writeAll } from "../fakes/raw_server.ts";
 import { SFU_SECRET } from "../fakes/sfu.ts";
 import { start, test, testSecrets } from "./support/watched.ts";
