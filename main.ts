@@ -125,10 +125,10 @@ function summaryOf(config: Config): Record<string, string> {
 
 function waitForSignal(): Promise<string> {
   return new Promise((resolve) => {
+    let received = 0;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       // Windows knows no SIGTERM.
       if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
-      let received = 0;
       Deno.addSignalListener(signal, () => {
         // Whoever asks twice does not want to wait for the drain.
         if (received++ > 0) Deno.exit(EXIT.failure);

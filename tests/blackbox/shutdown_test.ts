@@ -1,0 +1,161 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { usualCommand } from "../support/service.ts";
+import { start, test, testSecrets } from "./support/watched.ts";
+import { type Answer, ask, getTokenBody, startWorld, type World } from "./support/world.ts";
+
+/** A world whose homeserver holds Alice's answer back, and a request that waits for it. */
+async function startHanging(env: Record<string, string> = {}) {
+  const world = await startWorld(env);
+  const asked = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  world.own.settings.respond = async () => {
+    asked.resolve();
+    await release.promise;
+    return undefined;
+  };
+  const answer: Promise<Answer | string> = ask(
+    world.service,
+    "POST",
+    "/get_token",
+    getTokenBody(world),
+  ).catch((error) => `the request failed: ${error.name}`);
+  await asked.promise;
+  return {
+    world,
+    answer,
+    release: release.resolve,
+    async [Symbol.asyncDispose]() {
+      release.resolve();
+      await world[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function assertRefusesConnections({ service }: World): Promise<void> {
+  await assertRejects(() => ask(service, "GET", "/healthz"), TypeError);
+}
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`${signal} lets the request in work end, refuses new ones, and exits with 0`, async () => {
+    await using hanging = await startHanging();
+    const { world, answer, release } = hanging;
+    Deno.kill(world.service.pid, signal);
+    await world.service.waitForLog(
+      new RegExp(`received ${signal}, finishing the requests in work`),
+    );
+    await assertRefusesConnections(world);
+    release();
+    const { status, json } = await answer as Answer;
+    assertEquals([status, Object.keys(json).sort()], [200, ["jwt", "url"]]);
+    assertEquals(await world.service.exited, 0);
+    assertMatch(world.service.output, /INFO {4}stopped\n$/);
+  });
+}
+
+test("a stop without anything in work is immediate, idle connections or not", async () => {
+  await using world = await startWorld({ MATRIXRTC_SHUTDOWN_SECONDS: "600" });
+  await ask(world.service, "POST", "/get_token", getTokenBody(world));
+  await ask(world.service, "GET", "/healthz");
+  assertEquals(await world.service.stop(), 0);
+});
+
+test("MATRIXRTC_SHUTDOWN_SECONDS ends the wait for a request that hangs, with exit 0", async () => {
+  await using hanging = await startHanging({ MATRIXRTC_SHUTDOWN_SECONDS: "1" });
+  const { world, answer } = hanging;
+  const startedAt = performance.now();
+  assertEquals(await world.service.stop(), 0);
+  const ms = performance.now() - startedAt;
+  assert(ms >= 950 && ms < 4_000, `${ms} ms`);
+  assertMatch(world.service.output, /WARNING requests were cut off after 1 s\n$/);
+  assertMatch(await answer as string, /^the request failed/);
+});
+
+test("a second signal ends the service at once, with exit 1", async () => {
+  await using hanging = await startHanging({ MATRIXRTC_SHUTDOWN_SECONDS: "600" });
+  const { service } = hanging.world;
+  Deno.kill(service.pid, "SIGTERM");
+  await service.waitForLog(/received SIGTERM/);
+  Deno.kill(service.pid, "SIGTERM");
+  assertEquals(await service.exited, 1);
+});
+
+test("a second signal of another kind ends it too", async () => {
+  await using hanging = await startHanging({ MATRIXRTC_SHUTDOWN_SECONDS: "600" });
+  const { service } = hanging.world;
+  Deno.kill(service.pid, "SIGTERM");
+  await service.waitForLog(/received SIGTERM/);
+  Deno.kill(service.pid, "SIGINT");
+  assertEquals(await service.exited, 1);
+});
+
+test("a socket is gone after the end, also of a service that was cut off", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const again of [false, true]) {
+      const path = `${folder}/auth.sock`;
+      await using service = await start({
+        env: {
+          LIVEKIT_URL: "ws://127.0.0.1:9",
+          LIVEKIT_KEY: "devkey",
+          LIVEKIT_SECRET: "a-secret-of-thirty-two-characters!",
+          LIVEKIT_FULL_ACCESS_HOMESERVERS: "example.org",
+          LIVEKIT_JWT_BIND: `unix:${path}`,
+          MATRIXRTC_SHUTDOWN_SECONDS: again ? "600" : "0",
+        },
+      });
+      using connection = await Deno.connect({ transport: "unix", path });
+      await connection.write(new TextEncoder().encode(
+        "POST /get_token HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+      ));
+      // The service asks for the body, so the request is in work; it never comes.
+      const buffer = new Uint8Array(64);
+      const length = await connection.read(buffer) ?? 0;
+      assertMatch(new TextDecoder().decode(buffer.subarray(0, length)), /^HTTP\/1\.1 100 /);
+      Deno.kill(service.pid, "SIGTERM");
+      if (again) {
+        await service.waitForLog(/received SIGTERM/);
+        Deno.kill(service.pid, "SIGTERM");
+      }
+      assertEquals(await service.exited, again ? 1 : 0);
+      await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+test("the service ends although nobody reads its log any more", async () => {
+  await using world = await startWorld();
+  const [program, ...args] = usualCommand();
+  const path = await Deno.makeTempFile({ suffix: ".sock" });
+  await Deno.remove(path);
+  const process = new Deno.Command(program!, {
+    args,
+    cwd: new URL("../..", import.meta.url),
+    env: { ...world.env, LIVEKIT_JWT_BIND: `unix:${path}` },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const reader = process.stderr.getReader();
+  await reader.read();
+  // From here on nobody reads. Far more than a pipe and the reader's buffer hold:
+  const request = `GET /${"x".repeat(150)} HTTP/1.1\r\nHost: a\r\n\r\n`;
+  using connection = await Deno.connect({ transport: "unix", path });
+  let answered = 0;
+  const buffer = new Uint8Array(65_536);
+  const decoder = new TextDecoder();
+  for (let sent = 0; sent < 4_000; sent += 40) {
+    await connection.write(new TextEncoder().encode(request.repeat(40)));
+    while (answered < sent + 40) {
+      const text = decoder.decode(buffer.subarray(0, await connection.read(buffer) ?? 0));
+      answered += text.split("HTTP/1.1 404").length - 1;
+    }
+  }
+  process.kill("SIGTERM");
+  const { code } = await process.status;
+  assertEquals(code, 0);
+  await reader.cancel();
+});
+
+testSecrets();
