@@ -6,13 +6,14 @@ import { startRawServer } from "../fakes/raw_server.ts";
 import { createManualClock } from "../support/manual_clock.ts";
 import { createTestCa } from "../support/test_ca.ts";
 import {
+  endsWhatIsDestroyed,
   get,
   hopOf,
   localTarget,
   noLookup,
   publicOnly,
+  realClock,
   startClient,
-  systemClock,
 } from "./fixtures.ts";
 
 const ca = await createTestCa();
@@ -69,25 +70,30 @@ Deno.test("createConnect() names what every endpoint failed with", async () => {
   );
 });
 
-Deno.test("createConnect() tries no further endpoint after 10 s", async () => {
-  await using server = startRawServer({ handle: () => new Promise(() => {}) });
-  const clock = createManualClock();
-  const connect = createConnect({
-    lookup: noLookup,
-    policy: publicOnly,
-    trust: { ca: [] },
-    insecureSkipVerifyTls: false,
-    proxy: { except: [] },
-    clock,
-  });
-  const connecting = hopOf(connect(tlsTarget(Array(6).fill(server.port))));
-  for (let i = 0; i < 3; i++) {
-    await server.accepted(i + 1);
-    await clock.waitForTimer(5_000);
-    clock.advance(5_000);
-  }
-  const [hop, message] = await connecting;
-  assertEquals([hop, message.split("; ").length, server.connections], ["tls", 3, 3]);
+Deno.test({
+  name: "createConnect() tries no further endpoint after 10 s",
+  sanitizeOps: endsWhatIsDestroyed,
+  sanitizeResources: endsWhatIsDestroyed,
+  async fn() {
+    await using server = startRawServer({ handle: () => new Promise(() => {}) });
+    const clock = createManualClock();
+    const connect = createConnect({
+      lookup: noLookup,
+      policy: publicOnly,
+      trust: { ca: [] },
+      insecureSkipVerifyTls: false,
+      proxy: { except: [] },
+      clock,
+    });
+    const connecting = hopOf(connect(tlsTarget(Array(6).fill(server.port))));
+    for (let i = 0; i < 3; i++) {
+      await server.accepted(i + 1);
+      await clock.waitForTimer(5_000);
+      clock.advance(5_000);
+    }
+    const [hop, message] = await connecting;
+    assertEquals([hop, message.split("; ").length, server.connections], ["tls", 3, 3]);
+  },
 });
 
 Deno.test("createConnect() refuses private endpoints unless the operator named the server", async () => {
@@ -107,7 +113,7 @@ Deno.test("createConnect() refuses private endpoints unless the operator named t
 
 Deno.test("createConnect() keeps connections of named servers from all others", async () => {
   await using server = startHttpServer({ handler: () => new Response() });
-  await using client = startClient({ clock: systemClock });
+  await using client = startClient({ clock: realClock });
   await client.request(localTarget(server.port, { mayBePrivate: true }), get());
   const [hop] = await hopOf(
     client.request(localTarget(server.port, { mayBePrivate: false }), get()),

@@ -2,7 +2,14 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { type AddressLookup, dial, formatAddress, lookupAddresses } from "../../lib/net/dial.ts";
 import { type RawServer, startRawServer } from "../fakes/raw_server.ts";
 import { createManualClock } from "../support/manual_clock.ts";
-import { hasDeadAddresses, hopOf, noLookup, openDeadAddress, publicOnly } from "./fixtures.ts";
+import {
+  endsWhatIsDestroyed,
+  hasDeadAddresses,
+  hopOf,
+  noLookup,
+  openDeadAddress,
+  publicOnly,
+} from "./fixtures.ts";
 
 const NEXT_ADDRESS_AFTER_MS = 250;
 
@@ -63,6 +70,7 @@ Deno.test("dial() goes on to the next address at once when one refuses", async (
 Deno.test({
   name: "dial() tries the next address beside one that stays silent for 250 ms",
   ignore: !hasDeadAddresses,
+  sanitizeOps: endsWhatIsDestroyed,
   async fn() {
     await using server = startListener();
     using dead = await openDeadAddress(server.port);
@@ -84,6 +92,7 @@ Deno.test({
 Deno.test({
   name: "dial() gives each address 3 s and names them all when none answers",
   ignore: !hasDeadAddresses,
+  sanitizeOps: endsWhatIsDestroyed,
   async fn() {
     const port = await freePort();
     using dead = await openDeadAddress(port);
