@@ -40,6 +40,9 @@ export class TargetPool {
   readonly #waiting: Exchange[] = [];
   #open = 0;
   #inFlight = 0;
+  /** How many of those in flight are over, but for undici's turn. */
+  #releasing = 0;
+  #cancelWatch: (() => void) | undefined;
   #onIdle = () => {};
   #closing: Promise<void> | undefined;
 
@@ -72,11 +75,13 @@ export class TargetPool {
 
   /** Sends an exchange as soon as there is a connection for it. */
   send(exchange: Exchange): void {
-    exchange.onReleased = () => queueMicrotask(() => setImmediate(this.#onReleased));
+    exchange.onReleased = () => {
+      this.#releasing++;
+      queueMicrotask(() => setImmediate(this.#onReleased));
+    };
     exchange.waitingSince = this.#clock.monotonic();
     this.#waiting.push(exchange);
     this.#sendNext();
-    if (this.#waiting.length > 0) this.#clock.after(LONG_WAIT_MS, () => this.#sendNext());
   }
 
   /** Ends all connections, once every exchange that was sent has ended. */
@@ -95,6 +100,7 @@ export class TargetPool {
   // undici gives a connection one turn of the event loop to turn out to be closed, and would open
   // another one for what is sent meanwhile. Our turn has to come after its own.
   readonly #onReleased = () => {
+    this.#releasing--;
     this.#inFlight--;
     this.#sendNext();
   };
@@ -108,12 +114,9 @@ export class TargetPool {
   }
 
   #sendNext(): void {
-    while (this.#inFlight < this.#limit()) {
-      const exchange = this.#waiting.shift();
-      if (exchange === undefined) {
-        if (this.#inFlight === 0) this.#onIdle();
-        return;
-      }
+    // Those that are about to get a connection back need no new one.
+    while (this.#waiting.length > this.#releasing && this.#inFlight < this.#limit()) {
+      const exchange = this.#waiting.shift()!;
       if (exchange.hasFailed) continue;
       this.#inFlight++;
       const { path, method, headers, body } = exchange.request;
@@ -124,6 +127,24 @@ export class TargetPool {
         body: body ?? null,
       }, exchange);
     }
+    if (this.#waiting.length === 0 && this.#inFlight === 0) this.#onIdle();
+    this.#watch();
+  }
+
+  /** Looks again when the oldest of those that wait has done so for long. */
+  #watch(): void {
+    const [oldest] = this.#waiting;
+    if (oldest === undefined) {
+      this.#cancelWatch?.();
+      this.#cancelWatch = undefined;
+      return;
+    }
+    const msLeft = oldest.waitingSince + LONG_WAIT_MS - this.#clock.monotonic();
+    if (this.#cancelWatch !== undefined || msLeft <= 0) return;
+    this.#cancelWatch = this.#clock.after(msLeft, () => {
+      this.#cancelWatch = undefined;
+      this.#sendNext();
+    });
   }
 
   // With no connection at all, those that wait would only find out the same one after the other.
@@ -131,5 +152,6 @@ export class TargetPool {
     if (this.#open > 0) return;
     const reason = error instanceof UpstreamError ? error : new UpstreamError("tcp", error.message);
     for (const exchange of this.#waiting.splice(0)) exchange.fail(reason);
+    this.#watch();
   }
 }
