@@ -85,7 +85,8 @@ Deno.test("README says that a variable has no effect exactly while the code does
       .test(code);
     for (const name of names) assertEquals([name, withoutEffect.includes(name)], [name, !isRead]);
   }
-  assertEquals(Object.values(FIELDS).flat().sort(), [...withoutEffect].sort());
+  const watched = Object.values(FIELDS).flat();
+  assertEquals(withoutEffect.filter((name) => !watched.includes(name)), []);
 });
 
 async function sourceOutsideConfig(): Promise<string> {
