@@ -77,6 +77,7 @@ Deno.test({
   name: "after() does not fire at once what lies beyond the runtime's timers",
   // The timers of the two stay behind for weeks.
   sanitizeOps: false,
+  sanitizeResources: false,
   async fn() {
     const clock = createSystemClock();
     let fired = 0;

@@ -138,13 +138,14 @@ test("the service ends although nobody reads its log any more", async () => {
     stderr: "piped",
   }).spawn();
   const reader = process.stderr.getReader();
-  await reader.read();
+  const decoder = new TextDecoder();
+  let log = "";
+  while (!log.includes("listening on ")) log += decoder.decode((await reader.read()).value);
   // From here on nobody reads. Far more than a pipe and the reader's buffer hold:
   const request = `GET /${"x".repeat(150)} HTTP/1.1\r\nHost: a\r\n\r\n`;
   using connection = await Deno.connect({ transport: "unix", path });
   let answered = 0;
   const buffer = new Uint8Array(65_536);
-  const decoder = new TextDecoder();
   for (let sent = 0; sent < 4_000; sent += 40) {
     await connection.write(new TextEncoder().encode(request.repeat(40)));
     while (answered < sent + 40) {
