@@ -10,14 +10,18 @@ const MAX_MESSAGE_LENGTH = 2_000;
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 const PLAIN = /^[\x20-\x7e]*$/;
+/** What needs no quotes to be told from the next pair. */
+const BARE = /^[\w./:@*+-]+$/;
 
 /** `2026-11-24T10:00:00.000Z INFO  message key=value key="two words"` */
 export const formatText: TextFormatter = (record) => {
-  const pairs = Object.entries(record.properties)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => ` ${key}=${quoteIfNeeded(printable(value, MAX_VALUE_LENGTH))}`);
-  const level = record.level.toUpperCase().padEnd(7);
-  return `${timeOf(record)} ${level} ${messageOf(record)}${pairs.join("")}\n`;
+  let line = `${timeOf(record)} ${record.level.toUpperCase().padEnd(7)} ${messageOf(record)}`;
+  for (const [key, value] of Object.entries(record.properties)) {
+    if (value === undefined) continue;
+    const text = printable(value, MAX_VALUE_LENGTH);
+    line += ` ${key}=${BARE.test(text) ? text : JSON.stringify(text)}`;
+  }
+  return line + "\n";
 };
 
 /** One JSON object a line: `time`, `level`, `message`, and the properties beside them. */
@@ -52,8 +56,4 @@ function printable(value: unknown, maxLength: number): string {
     UNPRINTABLE,
     (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
   );
-}
-
-function quoteIfNeeded(text: string): string {
-  return /^[\w./:@*+-]+$/.test(text) ? text : JSON.stringify(text);
 }
