@@ -5,10 +5,11 @@ import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 
 import { withDeadline } from "./deadline.ts";
-import { createHandler, type Handler, MAX_IN_WORK } from "./http/handler.ts";
+import { createHandler, type Handler } from "./http/handler.ts";
 import { createReadinessEndpoint } from "./http/readiness.ts";
 import { createStartPage } from "./http/start_page.ts";
 import { createWebhookEndpoint } from "./http/webhook_endpoint.ts";
+import { WorkLimit } from "./http/work_limit.ts";
 import { createTokenEndpoint } from "./http/token_endpoint.ts";
 import { hasFullAccess, isAdmitted } from "./matrix/server_lists.ts";
 import { parseGetTokenRequest, parseSfuGetRequest } from "./matrix/wire.ts";
@@ -44,8 +45,11 @@ export interface Effects {
 
 const REMOTE_MAX_IN_FLIGHT = 64;
 const OWN_MAX_IN_FLIGHT = 256;
+const MAX_IN_WORK = 1_024;
 /** No single server may hold more than half of all requests in work. */
 const MAX_IN_WORK_PER_SERVER = MAX_IN_WORK / 2;
+/** LiveKit sends the events of a room one after the other; a body may have a megabyte. */
+const MAX_WEBHOOKS_IN_WORK = 64;
 const SFU_CONNECTIONS = 64;
 
 const ENDPOINTS = {
@@ -120,12 +124,13 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
   };
 
   const common = { log, clock, pseudonym: createPseudonym(config.log.identifiers) };
+  const tokenLimit = new WorkLimit(MAX_IN_WORK);
   return createHandler({
     log,
     nextRequestId: createRequestIds(effects.random),
     routes: {
       "/get_token": {
-        isWork: true,
+        limit: tokenLimit,
         POST: createTokenEndpoint({
           ...common,
           parse: parseGetTokenRequest,
@@ -133,7 +138,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
         }),
       },
       "/sfu/get": {
-        isWork: true,
+        limit: tokenLimit,
         POST: createTokenEndpoint({
           ...common,
           parse: parseSfuGetRequest,
@@ -141,7 +146,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
         }),
       },
       "/sfu_webhook": {
-        isWork: false,
+        limit: new WorkLimit(MAX_WEBHOOKS_IN_WORK),
         POST: createWebhookEndpoint({
           clock,
           read: createWebhookReader(
@@ -150,9 +155,8 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
           receive: (event) => receiveWebhook(event, { forgetRoom: rooms.forget }),
         }),
       },
-      "/healthz": { isWork: false, GET: () => ({ status: 200 }) },
+      "/healthz": { GET: () => ({ status: 200 }) },
       "/readyz": {
-        isWork: false,
         GET: createReadinessEndpoint({
           log,
           clock,
@@ -165,7 +169,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
           },
         }),
       },
-      "/": { isWork: false, GET: createStartPage({ version: VERSION, endpoints: ENDPOINTS }) },
+      "/": { GET: createStartPage({ version: VERSION, endpoints: ENDPOINTS }) },
     },
   });
 }

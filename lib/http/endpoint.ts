@@ -1,5 +1,7 @@
 /** What the handler and its endpoints say to each other. */
 
+import type { WorkLimit } from "./work_limit.ts";
+
 /** One request on its way through the handler. */
 export interface RequestContext {
   /** Stands in the reply's `X-Request-Id` and in the log. */
@@ -26,6 +28,6 @@ export type Endpoint = (request: Request, context: RequestContext) => Promise<Re
 export interface Route {
   readonly GET?: Endpoint;
   readonly POST?: Endpoint;
-  /** Whether requests count towards the most that may be in work; probes do not. */
-  readonly isWork: boolean;
+  /** How many POST requests may be in work; absent for probes, which are always answered. */
+  readonly limit?: WorkLimit;
 }

@@ -2,7 +2,7 @@
 
 import type { Logger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import { type Hop, MatrixError, UnavailableError, UpstreamError } from "../matrix/errors.ts";
+import { type Hop, MatrixError, UpstreamError } from "../matrix/errors.ts";
 import { describeError } from "../observability/logger.ts";
 import { CORS_HEADERS } from "./cors.ts";
 import type { Reply, RequestContext, Route } from "./endpoint.ts";
@@ -25,28 +25,8 @@ export interface HandlerOptions {
   readonly nextRequestId: () => string;
 }
 
-/** Requests in work at once; more are refused, since each may wait for others for seconds. */
-export const MAX_IN_WORK = 1_024;
-const RETRY_AFTER_SECONDS = 1;
-
 /** Makes the handler of all routes. */
 export function createHandler({ routes, log, nextRequestId }: HandlerOptions): Handler {
-  let inWork = 0;
-  let isDraining = false;
-
-  async function work(request: Request, context: RequestContext, route: Route): Promise<Reply> {
-    if (isDraining) throw new UnavailableError("Service is shutting down", RETRY_AFTER_SECONDS);
-    if (inWork >= MAX_IN_WORK) {
-      throw new UnavailableError("Too many requests are in work", RETRY_AFTER_SECONDS);
-    }
-    inWork++;
-    try {
-      return await call(request, context, route);
-    } finally {
-      inWork--;
-    }
-  }
-
   function logFailure(error: unknown, reply: Reply, { facts, route, requestId }: RequestContext) {
     const hop = hopOf(error);
     const properties = {
@@ -68,8 +48,8 @@ export function createHandler({ routes, log, nextRequestId }: HandlerOptions): H
     const route = routes[context.route];
     let reply: Reply;
     try {
-      reply = route?.isWork === true && request.method === "POST"
-        ? await work(request, context, route)
+      reply = route?.limit !== undefined && request.method === "POST"
+        ? await route.limit.run(() => call(request, context, route))
         : await call(request, context, route);
     } catch (error) {
       const { status, body, headers } = errorReply(error);
@@ -80,7 +60,8 @@ export function createHandler({ routes, log, nextRequestId }: HandlerOptions): H
     return respond(reply, request.method, context.requestId);
   }
 
-  return Object.assign(handle, { drain: () => void (isDraining = true) });
+  const drain = () => Object.values(routes).forEach(({ limit }) => limit?.drain());
+  return Object.assign(handle, { drain });
 }
 
 async function call(

@@ -1,3 +1,4 @@
+import { WorkLimit } from "../../lib/http/work_limit.ts";
 import { createHandler } from "../../lib/http/handler.ts";
 import { createTokenEndpoint } from "../../lib/http/token_endpoint.ts";
 import { parseGetTokenRequest } from "../../lib/matrix/wire.ts";
@@ -59,7 +60,7 @@ function createExchange(access: "full" | "restricted") {
     nextRequestId: () => "bench0",
     routes: {
       "/get_token": {
-        isWork: true,
+        limit: new WorkLimit(32),
         POST: createTokenEndpoint({
           log,
           clock,

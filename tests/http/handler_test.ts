@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Endpoint, Route } from "../../lib/http/endpoint.ts";
-import { createHandler, MAX_IN_WORK } from "../../lib/http/handler.ts";
+import { createHandler } from "../../lib/http/handler.ts";
+import { WorkLimit } from "../../lib/http/work_limit.ts";
 import { InvalidRequestError, UnauthorizedError, UpstreamError } from "../../lib/matrix/errors.ts";
 import { createLogger } from "../../lib/observability/logger.ts";
 import { createManualClock } from "../support/manual_clock.ts";
+
+const MAX_IN_WORK = 3;
 
 const OK: Endpoint = () => ({ status: 200, contentType: "application/json", body: "{}" });
 
@@ -39,9 +42,9 @@ const CORS = {
 };
 
 const ROUTES = {
-  "/work": { isWork: true, POST: OK },
-  "/probe": { isWork: false, GET: OK },
-  "/both": { isWork: false, GET: OK, POST: OK },
+  "/work": { limit: new WorkLimit(MAX_IN_WORK), POST: OK },
+  "/probe": { GET: OK },
+  "/both": { GET: OK, POST: OK },
 };
 
 for (
@@ -124,7 +127,7 @@ for (const { name, error, answer, line } of FAILURES) {
     Deno.test(`createHandler() tells log and client of an endpoint that ${when} ${name}`, async () => {
       const { ask, logText } = await createWorld({
         "/work": {
-          isWork: true,
+          limit: new WorkLimit(MAX_IN_WORK),
           POST: (_request, { facts }) => {
             facts.seen = 1;
             if (isAsync) return Promise.reject(error);
@@ -158,7 +161,7 @@ Deno.test("createHandler() refuses more work than it can do, but no probes", asy
   const { endpoint, open } = createGate();
   const { ask, logText } = await createWorld({
     ...ROUTES,
-    "/work": { isWork: true, POST: endpoint },
+    "/work": { limit: new WorkLimit(MAX_IN_WORK), POST: endpoint },
   });
   const inWork = Array.from({ length: MAX_IN_WORK }, () => ask("POST", "/work"));
   const refused = await ask("POST", "/work");
@@ -180,7 +183,10 @@ Deno.test("createHandler() refuses more work than it can do, but no probes", asy
 
 Deno.test("createHandler() frees the places of requests that failed", async () => {
   const { ask } = await createWorld({
-    "/work": { isWork: true, POST: () => Promise.reject(new UnauthorizedError()) },
+    "/work": {
+      limit: new WorkLimit(MAX_IN_WORK),
+      POST: () => Promise.reject(new UnauthorizedError()),
+    },
   });
   for (let i = 0; i < MAX_IN_WORK + 1; i++) {
     assertEquals((await ask("POST", "/work")).status, 401);
@@ -191,7 +197,7 @@ Deno.test("drain() refuses new work and lets the old end", async () => {
   const { endpoint, open } = createGate();
   const { handle, ask } = await createWorld({
     ...ROUTES,
-    "/work": { isWork: true, POST: endpoint },
+    "/work": { limit: new WorkLimit(MAX_IN_WORK), POST: endpoint },
   });
   const old = ask("POST", "/work");
   handle.drain();
@@ -206,7 +212,6 @@ Deno.test("drain() refuses new work and lets the old end", async () => {
 Deno.test("createHandler() lets an endpoint's headers stand beside its own", async () => {
   const { ask } = await createWorld({
     "/page": {
-      isWork: false,
       GET: () => ({
         status: 200,
         body: "hi",
