@@ -8,6 +8,7 @@ import { ConfigError, type Finding } from "./lib/config/config_error.ts";
 import { formatSettings } from "./lib/config/format_settings.ts";
 import { loadConfig, type LoadedConfig } from "./lib/config/load_config.ts";
 import { withDeadline } from "./lib/deadline.ts";
+import type { Handler } from "./lib/http/handler.ts";
 import { formatListenAddress, listen, type Listener } from "./lib/http/listen.ts";
 import { lookupAddresses } from "./lib/net/dial.ts";
 import { createOutgoingClient } from "./lib/net/outgoing_client.ts";
@@ -25,6 +26,8 @@ const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
 
 const MAX_ENV_FILE_BYTES = 1024 * 1024;
 const LOG_TIMEOUT_MS = 500;
+/** For the last replies to leave, at the end. */
+const SENDING_MS = 500;
 
 const clock = createSystemClock();
 
@@ -100,16 +103,27 @@ async function serve({ config, warnings }: LoadedConfig): Promise<number> {
   }
 
   log.info(`received ${await stopped}, finishing the requests in work`);
-  handle.drain();
   try {
     const late = () => new Error(`requests were cut off after ${config.shutdownSeconds} s`);
-    await withDeadline(listener.shutdown(), config.shutdownSeconds * 1000, clock, late);
+    await withDeadline(end(handle, listener), config.shutdownSeconds * 1000, clock, late);
     log.info("stopped");
   } catch (error) {
     log.warning(describeError(error));
   }
   await endLog(flush);
   return EXIT.ok;
+}
+
+/**
+ * Resolves when all requests are answered. The server itself would also wait for
+ * those that never come to an end: half a head, or a body that nobody sends.
+ */
+function end(handle: Handler, listener: Listener): Promise<void> {
+  const answered = handle.drain();
+  const sent = answered.then(() =>
+    new Promise<void>((resolve) => void clock.after(SENDING_MS, resolve))
+  );
+  return Promise.race([listener.shutdown(), sent]);
 }
 
 /** Waits for the last lines, but not for a reader of the log who has stopped reading. */

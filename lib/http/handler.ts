@@ -12,8 +12,8 @@ import { routePath } from "./route_path.ts";
 /** Answers requests, and can be told to stop taking new ones. */
 export interface Handler {
   (request: Request): Promise<Response>;
-  /** From now on all work is refused with 503. */
-  drain(): void;
+  /** From now on all work is refused with 503. Resolves when nothing is in hand any more. */
+  drain(): Promise<void>;
 }
 
 /** What handling needs. */
@@ -27,6 +27,9 @@ export interface HandlerOptions {
 
 /** Makes the handler of all routes. */
 export function createHandler({ routes, log, nextRequestId }: HandlerOptions): Handler {
+  let inHand = 0;
+  let tellIdle = () => {};
+
   function logFailure(error: unknown, reply: Reply, { facts, route, requestId }: RequestContext) {
     const hop = hopOf(error);
     const properties = {
@@ -47,6 +50,7 @@ export function createHandler({ routes, log, nextRequestId }: HandlerOptions): H
     const context = { requestId: nextRequestId(), route: routePath(request.url), facts: {} };
     const route = routes[context.route];
     let reply: Reply;
+    inHand++;
     try {
       reply = route?.limit !== undefined && request.method === "POST"
         ? await route.limit.run(() => call(request, context, route))
@@ -56,11 +60,20 @@ export function createHandler({ routes, log, nextRequestId }: HandlerOptions): H
       const contentType = "application/json";
       reply = { status, body: JSON.stringify(body), contentType, headers };
       logFailure(error, reply, context);
+    } finally {
+      if (--inHand === 0) tellIdle();
     }
     return respond(reply, request.method, context.requestId);
   }
 
-  const drain = () => Object.values(routes).forEach(({ limit }) => limit?.drain());
+  function drain(): Promise<void> {
+    for (const { limit } of Object.values(routes)) limit?.drain();
+    return new Promise((resolve) => {
+      tellIdle = resolve;
+      if (inHand === 0) resolve();
+    });
+  }
+
   return Object.assign(handle, { drain });
 }
 

@@ -2,7 +2,15 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { writeAll } from "../fakes/raw_server.ts";
 import { usualCommand } from "../support/service.ts";
 import { start, test, testSecrets } from "./support/watched.ts";
-import { type Answer, ask, getTokenBody, startWorld, type World } from "./support/world.ts";
+import {
+  addressOf,
+  type Answer,
+  ask,
+  getTokenBody,
+  readUntil,
+  startWorld,
+  type World,
+} from "./support/world.ts";
 
 /** A world whose homeserver holds Alice's answer back, and a request that waits for it. */
 async function startHanging(env: Record<string, string> = {}) {
@@ -58,6 +66,21 @@ test("a stop without anything in work is immediate, idle connections or not", as
   await ask(world.service, "POST", "/get_token", getTokenBody(world));
   await ask(world.service, "GET", "/healthz");
   assertEquals(await world.service.stop(), 0);
+});
+
+test("a stop waits for no request that never comes to an end", async () => {
+  await using world = await startWorld({ MATRIXRTC_SHUTDOWN_SECONDS: "600" });
+  // Half a head, and a body that is missing though its request is answered long since.
+  using head = await Deno.connect(addressOf(world.service));
+  await writeAll(head, "GET /healthz HTTP/1.1\r\nHo");
+  using body = await Deno.connect(addressOf(world.service));
+  await writeAll(
+    body,
+    "POST /get_token HTTP/1.1\r\nHost: a\r\nContent-Length: 104857600\r\n\r\n{",
+  );
+  assertMatch(await readUntil(body, "}"), /^HTTP\/1\.1 413 /);
+  assertEquals(await world.service.stop(), 0);
+  assertMatch(world.service.output, /INFO {4}stopped\n$/);
 });
 
 test("MATRIXRTC_SHUTDOWN_SECONDS ends the wait for a request that hangs, with exit 0", async () => {

@@ -200,13 +200,23 @@ Deno.test("drain() refuses new work and lets the old end", async () => {
     "/work": { limit: new WorkLimit(MAX_IN_WORK), POST: endpoint },
   });
   const old = ask("POST", "/work");
-  handle.drain();
+  let isDrained = false;
+  const drained = handle.drain().then(() => isDrained = true);
   const refused = await ask("POST", "/work");
   assertEquals([refused.status, refused.headers.get("retry-after")], [503, "1"]);
   assertEquals(await refused.json(), { errcode: "M_UNKNOWN", error: "Service is shutting down" });
   assertEquals((await ask("GET", "/probe")).status, 200);
+  assertEquals(isDrained, false);
   open();
   assert((await old).ok);
+  await drained;
+});
+
+Deno.test("drain() resolves at once when nothing is in hand, also after failures", async () => {
+  const { handle, ask } = await createWorld(ROUTES);
+  await ask("POST", "/unknown");
+  await ask("POST", "/work");
+  await handle.drain();
 });
 
 Deno.test("createHandler() lets an endpoint's headers stand beside its own", async () => {

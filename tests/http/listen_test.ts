@@ -3,7 +3,7 @@ import { formatListenAddress, listen } from "../../lib/http/listen.ts";
 import type { Handler } from "../../lib/http/handler.ts";
 
 const handle: Handler = Object.assign(() => Promise.resolve(new Response("hello")), {
-  drain() {},
+  drain: () => Promise.resolve(),
 });
 
 async function withSocketPath(action: (path: string) => Promise<void>): Promise<void> {
@@ -123,7 +123,7 @@ Deno.test("shutdown() waits for the request in work and refuses new ones", async
     arrived.resolve();
     await release.promise;
     return new Response("late");
-  }, { drain() {} });
+  }, { drain: () => Promise.resolve() });
   const listener = await listen({ kind: "tcp", hostname: "127.0.0.1", port: 0 }, slow);
   const request = fetch(listener.address);
   await arrived.promise;
