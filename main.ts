@@ -26,6 +26,8 @@ const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
 
 const MAX_ENV_FILE_BYTES = 1024 * 1024;
 const LOG_TIMEOUT_MS = 500;
+/** One Ctrl-C arrives several times: from the terminal, and from each parent that passes it on. */
+const ONE_SIGNAL_MS = 200;
 /** For the last replies to leave, at the end. */
 const SENDING_MS = 500;
 
@@ -139,13 +141,14 @@ function summaryOf(config: Config): Record<string, string> {
 
 function waitForSignal(): Promise<string> {
   return new Promise((resolve) => {
-    let received = 0;
+    let receivedAt: number | undefined;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       // Windows knows no SIGTERM.
       if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
       Deno.addSignalListener(signal, () => {
+        receivedAt ??= clock.monotonic();
         // Whoever asks twice does not want to wait for the drain.
-        if (received++ > 0) Deno.exit(EXIT.failure);
+        if (clock.monotonic() - receivedAt > ONE_SIGNAL_MS) Deno.exit(EXIT.failure);
         resolve(signal);
       });
     }
