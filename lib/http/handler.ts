@@ -2,11 +2,12 @@
 
 import type { Logger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import { type Hop, MatrixError, UpstreamError } from "../matrix/errors.ts";
+import { type Hop, MatrixError, UnavailableError, UpstreamError } from "../matrix/errors.ts";
 import { describeError } from "../observability/logger.ts";
 import { CORS_HEADERS } from "./cors.ts";
 import type { Reply, RequestContext, Route } from "./endpoint.ts";
 import { errorReply, MethodNotAllowedError } from "./error_response.ts";
+import { LostBodyError } from "./read_json.ts";
 import { routePath } from "./route_path.ts";
 
 /** Answers requests, and can be told to stop taking new ones. */
@@ -25,9 +26,12 @@ export interface HandlerOptions {
   readonly nextRequestId: () => string;
 }
 
+const RETRY_AFTER_SECONDS = 1;
+
 /** Makes the handler of all routes. */
 export function createHandler({ routes, log, nextRequestId }: HandlerOptions): Handler {
   let inHand = 0;
+  let isDraining = false;
   let tellIdle = () => {};
 
   function logFailure(error: unknown, reply: Reply, { facts, route, requestId }: RequestContext) {
@@ -55,7 +59,11 @@ export function createHandler({ routes, log, nextRequestId }: HandlerOptions): H
       reply = route?.limit !== undefined && request.method === "POST"
         ? await route.limit.run(() => call(request, context, route))
         : await call(request, context, route);
-    } catch (error) {
+    } catch (cause) {
+      // Deno 2.9 stops reading bodies when it is to end: then the client is not at fault.
+      const error = isDraining && cause instanceof LostBodyError
+        ? new UnavailableError("Service is shutting down", RETRY_AFTER_SECONDS)
+        : cause;
       const { status, body, headers } = errorReply(error);
       const contentType = "application/json";
       reply = { status, body: JSON.stringify(body), contentType, headers };
@@ -67,6 +75,7 @@ export function createHandler({ routes, log, nextRequestId }: HandlerOptions): H
   }
 
   function drain(): Promise<void> {
+    isDraining = true;
     for (const { limit } of Object.values(routes)) limit?.drain();
     return new Promise((resolve) => {
       tellIdle = resolve;

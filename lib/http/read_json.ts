@@ -11,13 +11,21 @@ export interface BodyLimits {
   readonly clock: Clock;
 }
 
+/** The body ended early: its sender went away, or the server has stopped to read. */
+export class LostBodyError extends InvalidRequestError {
+  constructor(cause: unknown) {
+    super("M_NOT_JSON", "Error reading request", { cause });
+  }
+}
+
 const NOTHING = new Uint8Array();
 const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Reads a request's body, counting while it arrives.
  *
- * @throws {InvalidRequestError} `M_TOO_LARGE`; `M_NOT_JSON` when the client goes away.
+ * @throws {InvalidRequestError} `M_TOO_LARGE`.
+ * @throws {LostBodyError} `M_NOT_JSON`, when the client goes away.
  * @throws {MatrixError} 408 when the body does not arrive in time.
  */
 export async function readBody(request: Request, limits: BodyLimits): Promise<Uint8Array> {
@@ -36,7 +44,7 @@ export async function readBody(request: Request, limits: BodyLimits): Promise<Ui
     return await withDeadline(reading.body, limits.timeoutMs, limits.clock, late);
   } catch (error) {
     if (error instanceof MatrixError) throw error;
-    throw new InvalidRequestError("M_NOT_JSON", "Error reading request", { cause: error });
+    throw new LostBodyError(error);
   }
 }
 

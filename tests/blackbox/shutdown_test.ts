@@ -83,6 +83,24 @@ test("a stop waits for no request that never comes to an end", async () => {
   assertMatch(world.service.output, /INFO {4}stopped\n$/);
 });
 
+test("a body that is on its way at a stop is read, or its sender told to come again", async () => {
+  await using world = await startWorld();
+  using connection = await Deno.connect(addressOf(world.service));
+  const body = new TextEncoder().encode(JSON.stringify(getTokenBody(world)));
+  await writeAll(
+    connection,
+    "POST /get_token HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" +
+      `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
+  );
+  assertMatch(await readUntil(connection, "\r\n\r\n"), /^HTTP\/1\.1 100 /);
+  await writeAll(connection, body.subarray(0, 10));
+  Deno.kill(world.service.pid, "SIGTERM");
+  await world.service.waitForLog(/received SIGTERM/);
+  await writeAll(connection, body.subarray(10)).catch(() => {});
+  assertMatch(await readUntil(connection, "}"), /^HTTP\/1\.1 (200 OK|503 Service Unavailable)\r\n/);
+  assertEquals(await world.service.exited, 0);
+});
+
 test("MATRIXRTC_SHUTDOWN_SECONDS ends the wait for a request that hangs, with exit 0", async () => {
   await using hanging = await startHanging({ MATRIXRTC_SHUTDOWN_SECONDS: "1" });
   const { world, answer } = hanging;

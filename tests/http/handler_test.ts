@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Endpoint, Route } from "../../lib/http/endpoint.ts";
+import { LostBodyError } from "../../lib/http/read_json.ts";
 import { createHandler } from "../../lib/http/handler.ts";
 import { WorkLimit } from "../../lib/http/work_limit.ts";
 import { InvalidRequestError, UnauthorizedError, UpstreamError } from "../../lib/matrix/errors.ts";
@@ -237,3 +238,20 @@ Deno.test("createHandler() lets an endpoint's headers stand beside its own", asy
     "id0",
   ]);
 });
+
+for (const isDraining of [false, true]) {
+  const [status, errcode] = isDraining ? [503, "M_UNKNOWN"] : [400, "M_NOT_JSON"];
+  Deno.test(`createHandler() answers ${status} to a body lost ${isDraining ? "at a stop" : "on its way"}`, async () => {
+    const reading = Promise.withResolvers<never>();
+    const { handle, ask } = await createWorld({
+      "/work": { POST: () => reading.promise },
+    });
+    const answer = ask("POST", "/work");
+    const drained = isDraining ? handle.drain() : undefined;
+    reading.reject(new LostBodyError(new Deno.errors.BadResource("gone")));
+    const response = await answer;
+    assertEquals([response.status, (await response.json()).errcode], [status, errcode]);
+    assertEquals(response.headers.get("retry-after"), isDraining ? "1" : null);
+    await drained;
+  });
+}
