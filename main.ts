@@ -7,6 +7,7 @@ import type { Config } from "./lib/config/config.ts";
 import { ConfigError, type Finding } from "./lib/config/config_error.ts";
 import { formatSettings } from "./lib/config/format_settings.ts";
 import { loadConfig, type LoadedConfig } from "./lib/config/load_config.ts";
+import { WITHOUT_EFFECT } from "./lib/config/without_effect.ts";
 import { withDeadline } from "./lib/deadline.ts";
 import type { Handler } from "./lib/http/handler.ts";
 import { formatListenAddress, listen, type Listener } from "./lib/http/listen.ts";
@@ -62,9 +63,17 @@ function readConfig({ envFile, mayLackEnvFile }: Command): LoadedConfig {
   return loadConfig({ env, readFile, envFile: { path: envFile, text } });
 }
 
-async function serve({ config, warnings }: LoadedConfig): Promise<number> {
+async function serve({ config, settings, warnings }: LoadedConfig): Promise<number> {
   const { log, flush } = await createLogger({ ...config.log, write: writeToStderr, clock });
   for (const { message } of warnings) log.warning(message);
+  const unused = settings.filter(({ source }) => source !== "default").map(({ name }) => name)
+    .filter((name) => (WITHOUT_EFFECT as readonly string[]).includes(name));
+  if (unused.length > 0) log.warning(`without effect in this version: ${unused.join(", ")}`);
+  if (Deno.env.has("DENO_SERVE_ADDRESS")) {
+    log.warning(
+      "DENO_SERVE_ADDRESS is set: the runtime listens there, whatever LIVEKIT_JWT_BIND says",
+    );
+  }
   const trust = installTlsTrust(readSystemTrust(config), config.caFile ? [config.caFile.pem] : []);
   const client = createOutgoingClient(config, { clock, lookup: lookupAddresses, trust });
   const handle = createService(config, log, {

@@ -30,6 +30,7 @@ export function createWebhookEndpoint({ read, receive, clock }: WebhookEndpointO
         "M_UNAUTHORIZED",
         STATUS_CODE.Unauthorized,
         "The webhook is not signed with the key of this service",
+        { cause: new Error("is webhook.api_key in LiveKit's configuration LIVEKIT_KEY?") },
       );
     }
     receive(event);

@@ -1,6 +1,6 @@
 /** JSON Web Tokens signed with HMAC-SHA-256, the only kind that LiveKit takes. */
 
-import { createHmac, createSecretKey } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { Secret } from "../secret.ts";
 
 /** Signs a token's claims; see {@linkcode createSigner}. */
@@ -10,8 +10,9 @@ const HEADER = encode(JSON.stringify({ alg: "HS256", typ: "JWT" }));
 const NON_ASCII = /[\u0080-\uffff]/;
 
 /**
- * Makes the function that signs with a secret. A signature takes 7 µs, a fifth
- * of what WebCrypto's hop to another thread costs.
+ * Makes the function that signs with a secret. A signature takes 3 µs: a third
+ * of `createHmac()`, which starts from the key each time, and a tenth of
+ * WebCrypto's hop to another thread.
  *
  * @example The example of RFC 7515 §A.1 has other white space, so this checks the shape only
  * ```ts
@@ -27,12 +28,25 @@ const NON_ASCII = /[\u0080-\uffff]/;
  * pure ASCII, other characters escaped: clients decode it with `atob()`.
  */
 export function createSigner(secret: Secret): Signer {
-  const key = createSecretKey(secret.reveal(), "utf8");
+  // HMAC is a hash of a hash (RFC 2104): H(key ^ opad, H(key ^ ipad, text)). What the key makes of
+  // the two hashes is the same for every token, so it is kept, and copied for each.
+  const key = blockOf(secret);
+  const inner = createHash("sha256").update(key.map((byte) => byte ^ 0x36));
+  const outer = createHash("sha256").update(key.map((byte) => byte ^ 0x5c));
   return (claims) => {
     const json = JSON.stringify(claims);
     const input = `${HEADER}.${encode(NON_ASCII.test(json) ? escapeNonAscii(json) : json)}`;
-    return `${input}.${createHmac("sha256", key).update(input).digest("base64url")}`;
+    const digest = inner.copy().update(input).digest();
+    return `${input}.${outer.copy().update(digest).digest("base64url")}`;
   };
+}
+
+/** The key in the size of a block of SHA-256: hashed if longer, filled up with zeros if shorter. */
+function blockOf(secret: Secret): Uint8Array {
+  const key = new TextEncoder().encode(secret.reveal());
+  const block = new Uint8Array(64);
+  block.set(key.length > block.length ? createHash("sha256").update(key).digest() : key);
+  return block;
 }
 
 function encode(ascii: string): string {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertExists } from "@std/assert";
 import { listVariables, VARIABLES } from "../../lib/config/variables.ts";
 import { ROOT } from "../support/service.ts";
 import { readDocument } from "./support/document.ts";
+import { WITHOUT_EFFECT as UNUSED } from "../../lib/config/without_effect.ts";
 
 const readme = await readDocument("README.md");
 const known = new Map<string, (ReturnType<typeof listVariables>)[number][1]>(listVariables());
@@ -10,9 +11,8 @@ const rows = readme.rows.filter(({ columns }) => columns[0] === "variable")
     const [name, meaning, fallback] = cells.map((cell) => cell.replaceAll("`", ""));
     return { name: name!, meaning: meaning!, fallback: fallback!, heading };
   });
-const WITHOUT_EFFECT = "Accepted, without effect in this version";
-const withoutEffect: readonly string[] =
-  sectionOf(WITHOUT_EFFECT).match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? [];
+const HEADING = "Accepted, without effect in this version";
+const withoutEffect: readonly string[] = sectionOf(HEADING).match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? [];
 /** No default would do; LIVEKIT_KEY_FILE and others may stand in. */
 const REQUIRED = ["LIVEKIT_URL", "LIVEKIT_KEY", "LIVEKIT_SECRET"];
 
@@ -87,6 +87,10 @@ Deno.test("README says that a variable has no effect exactly while the code does
   }
   const watched = Object.values(FIELDS).flat();
   assertEquals(withoutEffect.filter((name) => !watched.includes(name)), []);
+});
+
+Deno.test("README and the service's warning name the same variables as without effect", () => {
+  assertEquals([...withoutEffect].sort(), [...UNUSED].sort());
 });
 
 async function sourceOutsideConfig(): Promise<string> {

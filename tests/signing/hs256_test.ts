@@ -69,3 +69,16 @@ Deno.test("createSigner() makes an ASCII payload that every decoder reads the sa
     assertEquals(signature, expected);
   }));
 });
+
+for (const length of [1, 63, 64, 65, 128, 1_000]) {
+  Deno.test(`createSigner() makes Node's HMAC of a secret of ${length} characters`, () => {
+    const secret = "k".repeat(length);
+    const sign = createSigner(new Secret(secret));
+    // Twice: the second token must not carry anything of the first.
+    for (const claims of [{ a: "x".repeat(1_000) }, { b: 1 }]) {
+      const [header, payload, signature] = partsOf(sign(claims));
+      const hmac = createHmac("sha256", secret).update(`${header}.${payload}`);
+      assertEquals(signature, hmac.digest("base64url"));
+    }
+  });
+}

@@ -1,0 +1,24 @@
+import type { VariableName } from "./variables.ts";
+
+/**
+ * Variables that are checked but not used in this version, so that a complete
+ * configuration of lk-jwt-service or of a later version is not refused.
+ */
+export const WITHOUT_EFFECT: readonly VariableName[] = [
+  "MATRIXRTC_RATE_LIMIT_PER_CLIENT",
+  "MATRIXRTC_RATE_LIMIT_PER_SERVER",
+  "MATRIXRTC_TRUSTED_PROXIES",
+  "MATRIXRTC_DELEGATION",
+  "MATRIXRTC_DELEGATE_FOR",
+  "MATRIXRTC_STATE_DIR",
+  "LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS",
+  "LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS",
+  "LIVEKIT_REDIS_URL",
+  "LIVEKIT_REDIS_PASSWORD",
+  "LIVEKIT_CS_API_URL_OVERRIDES",
+  "LIVEKIT_AS_TOKEN",
+  "LIVEKIT_HS_TOKEN",
+  "LIVEKIT_HS_SERVER_NAME",
+  "LIVEKIT_AS_REGISTRATION_FILE",
+  "MATRIXRTC_METRICS_BIND",
+];
