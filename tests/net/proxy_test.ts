@@ -8,7 +8,7 @@ import { Secret } from "../../lib/secret.ts";
 import { startHttpServer } from "../fakes/http_server.ts";
 import { readRequestHead, startRawServer, writeAll } from "../fakes/raw_server.ts";
 import { createTestCa } from "../support/test_ca.ts";
-import { publicOnly, systemClock } from "./fixtures.ts";
+import { publicOnly, realClock } from "./fixtures.ts";
 
 const rules = [
   { except: [], host: "matrix.org", proxied: true },
@@ -61,9 +61,9 @@ function startClient(proxy: ProxySettings, ca: string[]) {
     trust: { ca },
     insecureSkipVerifyTls: false,
     proxy,
-    clock: systemClock,
+    clock: realClock,
   });
-  const client = createUndiciClient({ connect, clock: systemClock });
+  const client = createUndiciClient({ connect, clock: realClock });
   return { ...client, [Symbol.asyncDispose]: () => client.close() };
 }
 
