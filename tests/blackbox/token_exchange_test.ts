@@ -472,6 +472,7 @@ test("every reply has an ID of its own", async () => {
 
 test("a storm of joins of one room is one call to the SFU", async () => {
   forget();
+  const before = own.connections;
   const room_id = "!storm:example.com";
   const answers = await Promise.all(
     Array.from(
@@ -481,8 +482,8 @@ test("a storm of joins of one room is one call to the SFU", async () => {
   );
   assertEquals(new Set(answers.map(({ status }) => status)), new Set([200]));
   assertEquals(sfu.count("CreateRoom"), 1);
-  // One handshake for each connection that was open at once, not for each user.
-  assert(own.connections <= 64 + own.requests.length / 2, `${own.connections} connections`);
+  const handshakes = own.connections - before;
+  assert(handshakes <= 50, `${handshakes} handshakes for 100 users`);
 });
 
 testSecrets();
