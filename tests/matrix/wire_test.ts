@@ -188,6 +188,6 @@ Deno.test("parseSfuGetRequest() and parseGetTokenRequest() read or refuse any JS
         }
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: 500 },
   );
 });

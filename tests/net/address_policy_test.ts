@@ -146,5 +146,5 @@ Deno.test("createAddressPolicy() never allows a private address, however it is w
 Deno.test("createAddressPolicy() answers for any text", () => {
   const policy = createAddressPolicy(["10.0.0.0/8", "fd00::/8"]);
   const text = fc.oneof(fc.ipV4(), fc.ipV4Extended(), fc.ipV6(), fc.string({ unit: "binary" }));
-  fc.assert(fc.property(text, (text) => typeof policy(text) === "boolean"), { numRuns: 1000 });
+  fc.assert(fc.property(text, (text) => typeof policy(text) === "boolean"), { numRuns: 300 });
 });
