@@ -105,8 +105,17 @@ export function connectThroughProxy(
 
 function credentialsOf({ username, password }: URL): string {
   if (username === "") return "";
-  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const credentials = `${decode(username)}:${decode(password)}`;
   return `Proxy-Authorization: Basic ${Buffer.from(credentials).toString("base64")}\r\n`;
+}
+
+/** Passwords hold a bare `%` at times; what cannot be decoded was not encoded. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function isOwnHost(host: string): boolean {

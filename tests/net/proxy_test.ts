@@ -97,6 +97,16 @@ Deno.test("connections through a proxy name the server, and TLS is with the serv
   assertStringIncludes(heads[0]!, `Proxy-Authorization: Basic ${btoa("user:p@ss")}`);
 });
 
+Deno.test("a proxy's password may hold a bare percent sign", async () => {
+  const { server: proxy, heads } = startProxy(0, "HTTP/1.1 407 No\r\n\r\n");
+  await using _ = proxy;
+  const url = new Secret(`http://user:50%off@${proxy.host}`);
+  await using client = startClient({ https: url, except: [] }, []);
+  const error = await client.request(targetAt("remote.test"), request).catch((error) => error);
+  assertInstanceOf(error, UpstreamError);
+  assertStringIncludes(heads[0]!, `Proxy-Authorization: Basic ${btoa("user:50%off")}`);
+});
+
 const refusals = [
   { name: "says 403", answer: "HTTP/1.1 403 Forbidden\r\n\r\n", reason: "it says 403" },
   { name: "speaks no HTTP", answer: "hello\r\n\r\n", reason: "it says no HTTP" },
