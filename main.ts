@@ -27,6 +27,8 @@ const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
 
 const MAX_ENV_FILE_BYTES = 1024 * 1024;
 const LOG_TIMEOUT_MS = 500;
+/** Whoever waits for the service to be there is answered first. */
+const WARM_UP_AFTER_MS = 250;
 /** One Ctrl-C arrives several times: from the terminal, and from each parent that passes it on. */
 const ONE_SIGNAL_MS = 200;
 /** For the last replies to leave, at the end. */
@@ -109,8 +111,9 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
   // A unix socket's file is removed at the end.
   if (config.listen.kind !== "unix") await Deno.permissions.revoke({ name: "write" });
   log.info(`listening on ${listener.address}`, { version: VERSION, ...summaryOf(config) });
+  // In development the service starts often and seldom meets a rush.
   if (Deno.build.standalone) {
-    warmUp({ config, trust, clock }).catch((error) => log.error(`bug: ${describeError(error)}`));
+    clock.after(WARM_UP_AFTER_MS, () => void warmUp({ config, trust, clock }).catch(() => {}));
   }
 
   log.info(`received ${await stopped}, finishing the requests in work`);

@@ -45,6 +45,9 @@ export interface Effects {
 
 const REMOTE_MAX_IN_FLIGHT = 64;
 const OWN_MAX_IN_FLIGHT = 256;
+/** Token requests whose body is on its way or done; each body has 64 KiB at most. */
+const MAX_RECEIVING = 4_096;
+/** Token requests that wait for other servers. */
 const MAX_IN_WORK = 1_024;
 /** No single server may hold more than half of all requests in work. */
 const MAX_IN_WORK_PER_SERVER = MAX_IN_WORK / 2;
@@ -124,25 +127,27 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
   };
 
   const common = { log, clock, pseudonym: createPseudonym(config.log.identifiers) };
-  const tokenLimit = new WorkLimit(MAX_IN_WORK);
+  // Who sends a body slowly, or none, must not take the places of those who have sent theirs.
+  const receiving = new WorkLimit(MAX_RECEIVING);
+  const inWork = new WorkLimit(MAX_IN_WORK);
   return createHandler({
     log,
     nextRequestId: createRequestIds(effects.random),
     routes: {
       "/get_token": {
-        limit: tokenLimit,
+        limit: receiving,
         POST: createTokenEndpoint({
           ...common,
           parse: parseGetTokenRequest,
-          exchange: (body, deadline) => getToken(body, deadline, deps),
+          exchange: (body, deadline) => inWork.run(() => getToken(body, deadline, deps)),
         }),
       },
       "/sfu/get": {
-        limit: tokenLimit,
+        limit: receiving,
         POST: createTokenEndpoint({
           ...common,
           parse: parseSfuGetRequest,
-          exchange: (body, deadline) => legacySfuGet(body, deadline, deps),
+          exchange: (body, deadline) => inWork.run(() => legacySfuGet(body, deadline, deps)),
         }),
       },
       "/sfu_webhook": {

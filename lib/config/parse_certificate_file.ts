@@ -6,6 +6,9 @@ import { printable } from "./quote_value.ts";
 /** A system's whole bundle has a quarter of a megabyte. */
 const MAX_BUNDLE_BYTES = 8 * 1024 * 1024;
 
+/** More certificates than this in one file come from a system's package. */
+const MOST_BY_HAND = 16;
+
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /**
@@ -22,12 +25,12 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
  * ```
  */
 export function parseCertificateFile(path: string, context: ParseContext): CertificateFile {
-  const pem = context.readFile(path, MAX_BUNDLE_BYTES);
-  const certificates = pem.match(CERTIFICATE) ?? [];
-  if (certificates.length === 0) throw new InvalidValueError("the file holds no certificate");
-  if (certificates.length !== pem.split("-----BEGIN CERTIFICATE-----").length - 1) {
-    throw new InvalidValueError("a certificate in the file has no end");
-  }
+  const { pem, certificates } = readCertificates(path, context);
+  checkEach(certificates);
+  return { path, pem };
+}
+
+function checkEach(certificates: readonly string[]): void {
   for (const [index, certificate] of certificates.entries()) {
     try {
       new X509Certificate(certificate);
@@ -35,7 +38,16 @@ export function parseCertificateFile(path: string, context: ParseContext): Certi
       throw new InvalidValueError(`certificate ${index + 1} in the file cannot be read`);
     }
   }
-  return { path, pem };
+}
+
+function readCertificates(path: string, context: ParseContext) {
+  const pem = context.readFile(path, MAX_BUNDLE_BYTES);
+  const certificates = pem.match(CERTIFICATE) ?? [];
+  if (certificates.length === 0) throw new InvalidValueError("the file holds no certificate");
+  if (certificates.length !== pem.split("-----BEGIN CERTIFICATE-----").length - 1) {
+    throw new InvalidValueError("a certificate in the file has no end");
+  }
+  return { pem, certificates };
 }
 
 /**
@@ -53,7 +65,10 @@ export function parseCertificateFile(path: string, context: ParseContext): Certi
  */
 export function parseSslCertFile(path: string, context: ParseContext): CertificateFile | undefined {
   try {
-    return parseCertificateFile(path, context);
+    const { pem, certificates } = readCertificates(path, context);
+    // A system's bundle is no hand's work; to look into all of it would take 10 ms of the start.
+    if (certificates.length <= MOST_BY_HAND) checkEach(certificates);
+    return { path, pem };
   } catch (error) {
     if (!(error instanceof InvalidValueError)) throw error;
     context.warn(`is ${printable(path)} and ignored: ${error.message}`);

@@ -26,8 +26,8 @@ export function serverNameOfUserId(userId: string): string | undefined {
   // A UTF-16 unit is at least one byte, so what is longer need not be encoded to be refused.
   if (!userId.startsWith("@") || userId.length > MAX_BYTES) return undefined;
   const colon = userId.indexOf(":");
-  // An empty localpart is against today's grammar, yet historical servers let it through.
-  if (colon < 1 || FORBIDDEN_IN_LOCALPART.test(userId.slice(1, colon))) return undefined;
+  // The grammar of historical IDs lets the localpart be empty; no server has such a user.
+  if (colon < 2 || FORBIDDEN_IN_LOCALPART.test(userId.slice(1, colon))) return undefined;
   const serverName = userId.slice(colon + 1);
   if (!isServerName(serverName)) return undefined;
   return new TextEncoder().encode(userId).length <= MAX_BYTES ? serverName : undefined;

@@ -70,7 +70,7 @@ export function connectThroughProxy(
     let head = "";
     const end = () => {
       cancelTimeout();
-      for (const event of ["data", "error", "close"]) socket.removeAllListeners(event);
+      socket.off("data", onData).off("error", onError).off("close", onClose);
       socket.pause();
     };
     const fail = (reason: string) => {
@@ -81,13 +81,9 @@ export function connectThroughProxy(
         new UpstreamError("tcp", `the proxy ${proxy.host} gives no way to ${authority}: ${reason}`),
       );
     };
-    const cancelTimeout = clock.after(
-      CONNECT_TIMEOUT_MS,
-      () => fail(`no answer in ${CONNECT_TIMEOUT_MS / 1000} s`),
-    );
-    socket.on("error", (error: Error) => fail(error.message));
-    socket.on("close", () => fail("it closed the connection"));
-    socket.on("data", (chunk: Buffer) => {
+    const onError = (error: Error) => fail(error.message);
+    const onClose = () => fail("it closed the connection");
+    const onData = (chunk: Buffer) => {
       head += chunk.toString("latin1");
       if (head.length > MAX_HEADER_BYTES) return fail("its answer is too long");
       if (!head.includes("\r\n\r\n")) return;
@@ -95,7 +91,12 @@ export function connectThroughProxy(
       if (status?.startsWith("2") !== true) return fail(`it says ${status ?? "no HTTP"}`);
       end();
       resolve(socket);
-    });
+    };
+    const cancelTimeout = clock.after(
+      CONNECT_TIMEOUT_MS,
+      () => fail(`no answer in ${CONNECT_TIMEOUT_MS / 1000} s`),
+    );
+    socket.on("data", onData).on("error", onError).on("close", onClose);
     socket.write(
       `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${credentialsOf(proxy)}\r\n`,
     );

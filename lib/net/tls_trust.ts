@@ -1,6 +1,6 @@
 /** Which certificate authorities are trusted: the system's, and the operator's own. */
 
-import { Buffer } from "node:buffer";
+import { X509Certificate } from "node:crypto";
 import tls from "node:tls";
 
 /** Where systems keep the certificate authorities they trust, as OpenSSL and Go look for them. */
@@ -47,20 +47,32 @@ export function installTlsTrust(
   const runtime: ReplaceableTrust = tls;
   // Deno 2.7 has the setter, but without effect; the getter came together with the effect.
   if (runtime.getCACertificates !== undefined && runtime.setDefaultCACertificates !== undefined) {
-    runtime.setDefaultCACertificates([
-      ...(system.length > 0 ? system : tls.rootCertificates),
-      ...own,
-    ]);
+    const wanted = [...(system.length > 0 ? system : tls.rootCertificates), ...own];
+    try {
+      runtime.setDefaultCACertificates(wanted);
+    } catch {
+      // One that cannot be read makes it refuse them all; to read each first costs every start 10 ms.
+      runtime.setDefaultCACertificates(wanted.filter(isReadable));
+    }
     return { ca: [] };
   }
-  const known = new Set(tls.rootCertificates.map(fingerprint));
-  return { ca: [...system, ...own].filter((pem) => !known.has(fingerprint(pem))) };
+  const known = new Set(tls.rootCertificates.map(textOf));
+  return { ca: [...system, ...own].filter((pem) => !known.has(textOf(pem)) && isReadable(pem)) };
+}
+
+function isReadable(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function certificatesOf(texts: readonly string[]): string[] {
   return texts.flatMap((text) => text.match(CERTIFICATE) ?? []);
 }
 
-function fingerprint(pem: string): string {
-  return Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ""), "base64").toString("base64");
+function textOf(pem: string): string {
+  return pem.replace(/-----[^-]+-----|\s/g, "");
 }

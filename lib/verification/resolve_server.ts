@@ -9,7 +9,7 @@ import { UpstreamError } from "../matrix/errors.ts";
 import { parseServerName, type ServerName } from "../matrix/server_name.ts";
 import type { Endpoint, HttpClient } from "../net/http_client.ts";
 import { type BaseTarget, createTarget, targetOfUrl } from "../net/target.ts";
-import { ExpiringCache } from "./expiring_cache.ts";
+import { ExpiringCache, type Lease } from "./expiring_cache.ts";
 import { orderSrvRecords, type SrvLookup } from "./srv.ts";
 import { fetchDelegation } from "./well_known.ts";
 
@@ -48,18 +48,14 @@ export interface ServerResolverOptions {
 class NotOfferedError extends UpstreamError {}
 
 /** What is known of a host's delegation: a server name, or why there is none. */
-type Delegation = { readonly serverName: string } | {
+type Delegation = { readonly serverName: string; readonly expiresAt: number } | {
   readonly failure: UpstreamError;
   readonly failures: number;
 };
 
 const FEDERATION_PORT = 8448;
 const MAX_ENTRIES = 10_000;
-/**
- * DNS does not tell us how long SRV records live, so they are asked for again
- * after this. A delegation is not looked at again sooner either, whatever its
- * server says of caching.
- */
+/** DNS does not tell us how long SRV records live, so they are asked for again after this. */
 const SRV_MAX_AGE_MS = 5 * 60_000;
 const FIRST_FAILURE_MAX_AGE_MS = 60_000;
 const LONGEST_FAILURE_MAX_AGE_MS = 3_600_000;
@@ -78,7 +74,7 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
       try {
         const fetchOptions = { client: options.client, clock, mayBePrivate };
         const { serverName, maxAgeMs } = await fetchDelegation(host, fetchOptions);
-        return { value: { serverName }, maxAgeMs };
+        return { value: { serverName, expiresAt: clock.monotonic() + maxAgeMs }, maxAgeMs };
       } catch (failure) {
         if (!(failure instanceof UpstreamError)) throw failure;
         const failures = previous !== undefined && "failures" in previous ? previous.failures : 0;
@@ -122,7 +118,8 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
     { host }: ServerName,
     endpoints: readonly Endpoint[],
     how: string,
-  ): ResolvedServer {
+    expiresAt = Infinity,
+  ): Lease<ResolvedServer> {
     const target = createTarget({
       protocol: "https",
       endpoints,
@@ -131,11 +128,12 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
       mayBePrivate: options.isOwn(serverName),
       maxConnections: options.maxConnections(serverName),
     });
-    return { target, basePath: "", how };
+    const maxAgeMs = Math.min(SRV_MAX_AGE_MS, expiresAt - clock.monotonic());
+    return { value: { target, basePath: "", how }, maxAgeMs };
   }
 
   /** The steps of the spec, numbered as there. */
-  async function lookUp(serverName: string, isFirst: boolean): Promise<ResolvedServer> {
+  async function lookUp(serverName: string, isFirst: boolean): Promise<Lease<ResolvedServer>> {
     const isOwn = options.isOwn(serverName);
     const canGuess = isOwn && isFirst;
     const name = parse(serverName);
@@ -154,7 +152,8 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
       ? [{ host, port }]
       : await endpointsOf(host, canGuess); // steps 3.3 to 3.5
     const how = `${serverName}, delegated to ${delegation.serverName}`;
-    return serverAt(serverName, delegation.serverName, delegated, endpoints, how);
+    const { serverName: speaksAs, expiresAt } = delegation;
+    return serverAt(serverName, speaksAs, delegated, endpoints, how, expiresAt);
   }
 
   return {
@@ -167,8 +166,7 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
           return { value: { ...base, how: `${serverName} at ${override}` }, maxAgeMs: Infinity };
         }
         try {
-          const value = await lookUp(serverName, previous === undefined);
-          return { value, maxAgeMs: SRV_MAX_AGE_MS };
+          return await lookUp(serverName, previous === undefined);
         } catch (error) {
           // An old answer is better than none while a name server is down.
           if (previous === undefined || error instanceof NotOfferedError) throw error;

@@ -64,3 +64,14 @@ Deno.test("readSystemTrust() reads the folders' PEM files beside the file, or al
 Deno.test("readSystemTrust() takes the system's bundle when the settings name nothing", () => {
   assertEquals(readSystemTrust({ sslCertDirs: ["/absent"] }).length <= 1, true);
 });
+
+Deno.test("installTlsTrust() passes over a certificate that cannot be read", async () => {
+  const authority = await createTestCa();
+  const broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+  const { ca } = installTlsTrust([`${broken}\n${authority.pem}`], [broken]);
+  await using client = startClient({ ca: [...ca] });
+  const tls = await authority.issue(["example.org"]);
+  await using server = startHttpServer({ tls, handler: () => new Response() });
+  const target = localTarget(server.port, { protocol: "https" });
+  assertEquals((await client.request(target, get())).status, 200);
+});

@@ -228,19 +228,20 @@ Deno.test("resolve() asks DNS again after five minutes", async () => {
 async function keptFor(answer: Answer, world: Partial<WorldOptions> = {}): Promise<number> {
   const { resolver, client, clock } = createWorld({ web: { [WELL_KNOWN]: answer }, ...world });
   await resolver.resolve("example.org");
-  while (client.calls.length === 1) {
-    clock.advance(5 * MINUTE_MS);
+  while (true) {
     await resolver.resolve("example.org");
+    if (client.calls.length > 1) return clock.monotonic();
+    clock.advance(MINUTE_MS);
   }
-  return clock.monotonic();
 }
 
 const caching = [
   ["no header", {}, 24 * HOUR_MS],
   ["max-age", { "cache-control": "max-age=3600" }, HOUR_MS],
   ["a huge max-age", { "cache-control": "max-age=99999999999999999999" }, 48 * HOUR_MS],
-  ["max-age of 0", { "cache-control": "max-age=0" }, 5 * MINUTE_MS],
-  ["no-store", { "cache-control": "no-store" }, 5 * MINUTE_MS],
+  ["a short max-age", { "cache-control": "max-age=60" }, MINUTE_MS],
+  ["max-age of 0", { "cache-control": "max-age=0" }, 0],
+  ["no-store", { "cache-control": "no-store" }, 0],
   ["Expires", { expires: "Thu, 01 Jan 2026 02:00:00 GMT" }, 2 * HOUR_MS],
   ["max-age before Expires", {
     "cache-control": "public, max-age=600",
