@@ -6,7 +6,13 @@ function script(source: string): string[] {
   return [Deno.execPath(), "eval", source];
 }
 
+// The signal first: whoever has seen the address may send it.
 const SERVE = `
+  Deno.addSignalListener("SIGTERM", async () => {
+    await server.shutdown();
+    console.error("drained");
+    Deno.exit(3);
+  });
   const server = Deno.serve({
     hostname: "127.0.0.1",
     port: 0,
@@ -14,11 +20,6 @@ const SERVE = `
   }, (request) => {
     console.log("asked for " + new URL(request.url).pathname);
     return Response.json(Deno.env.toObject());
-  });
-  Deno.addSignalListener("SIGTERM", async () => {
-    await server.shutdown();
-    console.error("drained");
-    Deno.exit(3);
   });
 `;
 
