@@ -18,8 +18,8 @@ import { installTlsTrust } from "./lib/net/tls_trust.ts";
 import { createLogger, describeError } from "./lib/observability/logger.ts";
 import { createService } from "./lib/service.ts";
 import { createSystemClock } from "./lib/system_clock.ts";
+import { warmUpTls } from "./lib/net/warm_up.ts";
 import { lookupSrv } from "./lib/verification/srv.ts";
-import { warmUp } from "./lib/warm_up.ts";
 import { VERSION } from "./lib/version.ts";
 
 /** Exit codes, after sysexits.h where it has one. */
@@ -28,7 +28,7 @@ const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
 const MAX_ENV_FILE_BYTES = 1024 * 1024;
 const LOG_TIMEOUT_MS = 500;
 /** Whoever waits for the service to be there is answered first. */
-const WARM_UP_AFTER_MS = 250;
+const WARM_UP_AFTER_MS = 25;
 /** One Ctrl-C arrives several times: from the terminal, and from each parent that passes it on. */
 const ONE_SIGNAL_MS = 200;
 /** For the last replies to leave, at the end. */
@@ -113,7 +113,7 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
   log.info(`listening on ${listener.address}`, { version: VERSION, ...summaryOf(config) });
   // In development the service starts often and seldom meets a rush.
   if (Deno.build.standalone) {
-    clock.after(WARM_UP_AFTER_MS, () => void warmUp({ config, trust, clock }).catch(() => {}));
+    clock.after(WARM_UP_AFTER_MS, () => void warmUpTls({ trust, clock }).catch(() => {}));
   }
 
   log.info(`received ${await stopped}, finishing the requests in work`);
