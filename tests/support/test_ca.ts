@@ -1,4 +1,5 @@
-import "./reflect_metadata.ts";
+// @peculiar/x509 needs it at its start and leaves it to its users.
+import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 
 /** A certificate and its private key, both PEM, as `Deno.serve` and `node:tls` take them. */
