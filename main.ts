@@ -68,8 +68,10 @@ function readConfig({ envFile, mayLackEnvFile }: Command): LoadedConfig {
 async function serve({ config, settings, warnings }: LoadedConfig): Promise<number> {
   const { log, flush } = await createLogger({ ...config.log, write: writeToStderr, clock });
   for (const { message } of warnings) log.warning(message);
-  const unused = settings.filter(({ source }) => source !== "default").map(({ name }) => name)
-    .filter((name) => (WITHOUT_EFFECT as readonly string[]).includes(name));
+  const withoutEffect = new Set<string>(WITHOUT_EFFECT);
+  const unused = settings.filter(({ name, source }) =>
+    source !== "default" && withoutEffect.has(name)
+  ).map(({ name }) => name);
   if (unused.length > 0) log.warning(`without effect in this version: ${unused.join(", ")}`);
   if (Deno.env.has("DENO_SERVE_ADDRESS")) {
     log.warning(

@@ -3,14 +3,13 @@
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
-
 import { withDeadline } from "./deadline.ts";
 import { createHandler, type Handler } from "./http/handler.ts";
 import { createReadinessEndpoint } from "./http/readiness.ts";
 import { createStartPage } from "./http/start_page.ts";
+import { createTokenEndpoint } from "./http/token_endpoint.ts";
 import { createWebhookEndpoint } from "./http/webhook_endpoint.ts";
 import { WorkLimit } from "./http/work_limit.ts";
-import { createTokenEndpoint } from "./http/token_endpoint.ts";
 import { hasFullAccess, isAdmitted } from "./matrix/server_lists.ts";
 import { parseGetTokenRequest, parseSfuGetRequest } from "./matrix/wire.ts";
 import type { HttpClient } from "./net/http_client.ts";

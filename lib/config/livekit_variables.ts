@@ -11,6 +11,10 @@ import type { Variable } from "./variable.ts";
 
 /** A day; longer intervals are surely a mistake of the unit. */
 const MAX_INTERVAL_SECONDS = 86_400;
+const INTERVAL = {
+  accepts: `whole seconds from 0 to ${MAX_INTERVAL_SECONDS}`,
+  parse: parseInteger({ min: 0, max: MAX_INTERVAL_SECONDS }),
+};
 
 /**
  * Kubernetes gives every pod `<SERVICE>_PORT=tcp://…` for each service of its namespace, so a
@@ -155,16 +159,14 @@ export const LIVEKIT_VARIABLES = {
   LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS: {
     group: "Delegated leave",
     meaning: "how often to ask the SFU who is there, besides its webhooks; 0 never",
-    accepts: `whole seconds from 0 to ${MAX_INTERVAL_SECONDS}`,
+    ...INTERVAL,
     default: "30",
-    parse: parseInteger({ min: 0, max: MAX_INTERVAL_SECONDS }),
   },
   LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS: {
     group: "Delegated leave",
     meaning: "how often to check that participants are still joined in the Matrix room; 0 never",
-    accepts: `whole seconds from 0 to ${MAX_INTERVAL_SECONDS}`,
+    ...INTERVAL,
     default: "0",
-    parse: parseInteger({ min: 0, max: MAX_INTERVAL_SECONDS }),
   },
   LIVEKIT_REDIS_URL: {
     group: "Delegated leave",

@@ -2,13 +2,14 @@
 
 import type { Logger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import { type Hop, MatrixError, UnavailableError, UpstreamError } from "../matrix/errors.ts";
+import { type Hop, MatrixError, UpstreamError } from "../matrix/errors.ts";
 import { describeError } from "../observability/logger.ts";
 import { CORS_HEADERS } from "./cors.ts";
 import type { Reply, RequestContext, Route } from "./endpoint.ts";
 import { errorReply, MethodNotAllowedError } from "./error_response.ts";
 import { LostBodyError } from "./read_json.ts";
 import { routePath } from "./route_path.ts";
+import { shuttingDown } from "./work_limit.ts";
 
 /** Answers requests, and can be told to stop taking new ones. */
 export interface Handler {
@@ -25,8 +26,6 @@ export interface HandlerOptions {
   /** Makes request IDs: short, unique, of letters and digits. */
   readonly nextRequestId: () => string;
 }
-
-const RETRY_AFTER_SECONDS = 1;
 
 /** Makes the handler of all routes. */
 export function createHandler({ routes, log, nextRequestId }: HandlerOptions): Handler {
@@ -61,9 +60,7 @@ export function createHandler({ routes, log, nextRequestId }: HandlerOptions): H
         : await call(request, context, route);
     } catch (cause) {
       // Deno 2.9 stops reading bodies when it is to end: then the client is not at fault.
-      const error = isDraining && cause instanceof LostBodyError
-        ? new UnavailableError("Service is shutting down", RETRY_AFTER_SECONDS)
-        : cause;
+      const error = isDraining && cause instanceof LostBodyError ? shuttingDown() : cause;
       const { status, body, headers } = errorReply(error);
       const contentType = "application/json";
       reply = { status, body: JSON.stringify(body), contentType, headers };

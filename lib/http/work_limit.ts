@@ -2,6 +2,11 @@ import { UnavailableError } from "../matrix/errors.ts";
 
 const RETRY_AFTER_SECONDS = 1;
 
+/** What is said to whoever comes when the service is about to end. */
+export function shuttingDown(): UnavailableError {
+  return new UnavailableError("Service is shutting down", RETRY_AFTER_SECONDS);
+}
+
 /**
  * Bounds how many requests are in work at once. More are refused: each may
  * hold memory and wait for other servers for seconds.
@@ -15,9 +20,7 @@ export class WorkLimit {
 
   /** @throws {UnavailableError} When there is too much in work, or the service is stopping. */
   async run<T>(action: () => Promise<T>): Promise<T> {
-    if (this.#isDraining) {
-      throw new UnavailableError("Service is shutting down", RETRY_AFTER_SECONDS);
-    }
+    if (this.#isDraining) throw shuttingDown();
     if (this.#inWork >= this.max) {
       throw new UnavailableError("Too many requests are in work", RETRY_AFTER_SECONDS);
     }

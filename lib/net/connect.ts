@@ -4,6 +4,7 @@ import { UpstreamError } from "../matrix/errors.ts";
 import type { AddressPolicy } from "./address_policy.ts";
 import { type AddressLookup, dial } from "./dial.ts";
 import type { Endpoint, HttpTarget } from "./http_client.ts";
+import { endpointOfUrl } from "./target.ts";
 import { chooseProxy, connectThroughProxy, type ProxySettings } from "./proxy.ts";
 import { secure } from "./secure.ts";
 import type { TlsTrust } from "./tls_trust.ts";
@@ -63,10 +64,8 @@ async function reach(endpoint: Endpoint, target: HttpTarget, options: ConnectOpt
   if (policy !== undefined && isIP(endpoint.host) !== 0 && !policy(endpoint.host)) {
     throw new UpstreamError("policy", `${endpoint.host} is not a public address`);
   }
-  const isSecure = proxy.protocol === "https:";
-  const port = proxy.port === "" ? (isSecure ? 443 : 80) : Number(proxy.port);
-  const host = proxy.hostname.replace(/^\[|\]$/g, "");
-  const plain = await dial({ host, port }, { ...options, policy: undefined });
-  const socket = isSecure ? await secure(plain, host, options) : plain;
+  const place = endpointOfUrl(proxy);
+  const plain = await dial(place, { ...options, policy: undefined });
+  const socket = proxy.protocol === "https:" ? await secure(plain, place.host, options) : plain;
   return await connectThroughProxy(socket, proxy, endpoint, options.clock);
 }

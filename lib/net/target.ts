@@ -1,4 +1,4 @@
-import type { HttpTarget } from "./http_client.ts";
+import type { Endpoint, HttpTarget } from "./http_client.ts";
 
 /**
  * Completes a target with the key that tells it apart: all that decides who
@@ -10,6 +10,27 @@ export function createTarget(parts: Omit<HttpTarget, "key">): HttpTarget {
   const { protocol, hostHeader, tlsName, mayBePrivate } = parts;
   const key = `${protocol} ${hostHeader} ${tlsName} ${places} ${mayBePrivate ? "private" : ""}`;
   return { ...parts, key };
+}
+
+/**
+ * Finds the place that a URL names, its port by its scheme where it has none.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { endpointOfUrl } from "./target.ts";
+ *
+ * assertEquals(endpointOfUrl(new URL("https://[::1]/path")), { host: "::1", port: 443 });
+ * ```
+ *
+ * @param url An `http:` or `https:` URL.
+ */
+export function endpointOfUrl(url: URL): Endpoint {
+  const defaultPort = url.protocol === "https:" ? 443 : 80;
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    port: url.port === "" ? defaultPort : Number(url.port),
+  };
 }
 
 /** A base URL taken apart into the server and the path that its API lies under. */
@@ -37,13 +58,11 @@ export interface BaseTarget {
  */
 export function targetOfUrl(baseUrl: string, maxConnections: number): BaseTarget {
   const url = new URL(baseUrl);
-  const protocol = url.protocol === "https:" ? "https" : "http";
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  const port = url.port === "" ? { http: 80, https: 443 }[protocol] : Number(url.port);
+  const endpoint = endpointOfUrl(url);
   const target = createTarget({
-    protocol,
-    endpoints: [{ host, port }],
-    tlsName: host,
+    protocol: url.protocol === "https:" ? "https" : "http",
+    endpoints: [endpoint],
+    tlsName: endpoint.host,
     hostHeader: url.host,
     mayBePrivate: true,
     maxConnections,

@@ -54,7 +54,7 @@ export function createTwirp({ client, target, basePath, serviceToken }: TwirpOpt
   return async ({ method, body, grant }) => {
     const path = `${basePath}/twirp/livekit.RoomService/${method}`;
     const token = serviceToken(grant);
-    const where = `${method} at ${target.protocol}://${target.hostHeader}${basePath}`;
+    const where = () => `${method} at ${target.protocol}://${target.hostHeader}${basePath}`;
     let response: HttpResponse;
     try {
       response = await client.request(target, {
@@ -70,11 +70,11 @@ export function createTwirp({ client, target, basePath, serviceToken }: TwirpOpt
       });
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error;
-      throw new SfuError(error.hop, `${where}: ${error.message}`, { cause: error });
+      throw new SfuError(error.hop, `${where()}: ${error.message}`, { cause: error });
     }
     const answer = parseObject(response.body);
     if (response.status === 200 && answer !== undefined) return answer;
-    throw describeFailure(where, response, answer, token);
+    throw describeFailure(where(), response, answer, token);
   };
 }
 

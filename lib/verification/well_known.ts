@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { UpstreamError } from "../matrix/errors.ts";
 import { isServerName } from "../matrix/server_name.ts";
 import type { HttpClient, HttpResponse } from "../net/http_client.ts";
-import { createTarget } from "../net/target.ts";
+import { createTarget, endpointOfUrl } from "../net/target.ts";
 
 /** Where a name is delegated to, and for how long that may be remembered. */
 export interface Delegation {
@@ -62,11 +62,11 @@ export async function fetchDelegation(
 
 function get(url: URL, { client, mayBePrivate }: WellKnownOptions, timeoutMs: number) {
   if (timeoutMs <= 0) throw new UpstreamError("http", `no end of redirects from ${url.host}`);
-  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const endpoint = endpointOfUrl(url);
   const target = createTarget({
     protocol: "https",
-    endpoints: [{ host, port: url.port === "" ? 443 : Number(url.port) }],
-    tlsName: host,
+    endpoints: [endpoint],
+    tlsName: endpoint.host,
     hostHeader: url.host,
     mayBePrivate,
     maxConnections: 2,

@@ -1,3 +1,4 @@
+import { Counter } from "./counter.ts";
 import type { TestCertificate } from "../support/test_ca.ts";
 import { parseServerName, readClientHello } from "./client_hello.ts";
 import { startRawServer, writeAll } from "./raw_server.ts";
@@ -75,8 +76,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { tls, hostname = "127.0.0.1", handler } = options;
   const requests: SeenRequest[] = [];
   const origins = new Map<number, { serverName: string | null; connection: number }>();
-  const waiting = new Set<() => void>();
-  let received = 0;
+  const received = new Counter();
   const abort = new AbortController();
 
   const inner = Deno.serve({
@@ -97,8 +97,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
       ...origins.get(info.remoteAddr.port),
     };
     requests.push(seen);
-    received++;
-    waiting.forEach((check) => check());
+    received.increment();
     return handler(request, seen, abort.signal);
   });
   const front = startRawServer({
@@ -133,16 +132,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
     get connections() {
       return front.connections;
     },
-    received: (count) =>
-      new Promise((resolve) => {
-        const check = () => {
-          if (received < count) return;
-          waiting.delete(check);
-          resolve();
-        };
-        waiting.add(check);
-        check();
-      }),
+    received: (count) => received.reached(count),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,3 +1,4 @@
+import { Counter } from "./counter.ts";
 import type { TestCertificate } from "../support/test_ca.ts";
 
 /** What a raw server does with each connection. */
@@ -57,8 +58,7 @@ export function startRawServer(options: RawServerOptions): RawServer {
     : Deno.listenTls({ hostname, port: 0, cert: tls.cert, key: tls.key });
   const port = (listener.addr as Deno.NetAddr).port;
   const open = new Set<Deno.Conn>();
-  const waiting = new Set<() => void>();
-  let connections = 0;
+  const connections = new Counter();
   let closed = false;
 
   const serve = async (connection: Deno.Conn, number: number) => {
@@ -80,9 +80,8 @@ export function startRawServer(options: RawServerOptions): RawServer {
       } catch {
         continue; // one that was gone before it was accepted; or closed, which ends the loop
       }
-      connections++;
-      waiting.forEach((check) => check());
-      serve(connection, connections);
+      connections.increment();
+      serve(connection, connections.count);
     }
   };
   const accepting = accept();
@@ -98,21 +97,12 @@ export function startRawServer(options: RawServerOptions): RawServer {
     port,
     host: `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`,
     get connections() {
-      return connections;
+      return connections.count;
     },
     get openConnections() {
       return open.size;
     },
-    accepted: (count) =>
-      new Promise((resolve) => {
-        const check = () => {
-          if (connections < count) return;
-          waiting.delete(check);
-          resolve();
-        };
-        waiting.add(check);
-        check();
-      }),
+    accepted: (count) => connections.reached(count),
     close,
     [Symbol.asyncDispose]: close,
   };

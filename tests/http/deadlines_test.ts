@@ -2,8 +2,8 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { loadConfig } from "../../lib/config/load_config.ts";
 import { UpstreamError } from "../../lib/matrix/errors.ts";
 import type { HttpClient, HttpRequest } from "../../lib/net/http_client.ts";
-import { createLogger } from "../../lib/observability/logger.ts";
 import { createService } from "../../lib/service.ts";
+import { captureLog } from "../support/captured_log.ts";
 import { createManualClock } from "../support/manual_clock.ts";
 
 const BODY = JSON.stringify({
@@ -16,15 +16,10 @@ const BODY = JSON.stringify({
 /** The whole service, but for the network: what leaves it waits for an answer of the test. */
 async function createWorld() {
   const clock = createManualClock();
-  let written = "";
-  const { log, flush } = await createLogger({
+  const { log, logText } = await captureLog({
     level: "debug",
     format: "text",
     clock,
-    write: (bytes) => {
-      written += new TextDecoder().decode(bytes);
-      return Promise.resolve();
-    },
   });
   const sent: (HttpRequest & { answer(value: unknown): void })[] = [];
   const arrivals: (() => void)[] = [];
@@ -71,10 +66,7 @@ async function createWorld() {
       await new Promise<void>((resolve) => arrivals.push(resolve));
       return sent[count]!;
     },
-    async logText() {
-      await flush();
-      return written;
-    },
+    logText,
   };
 }
 

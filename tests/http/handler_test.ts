@@ -4,7 +4,7 @@ import { LostBodyError } from "../../lib/http/read_json.ts";
 import { createHandler } from "../../lib/http/handler.ts";
 import { WorkLimit } from "../../lib/http/work_limit.ts";
 import { InvalidRequestError, UnauthorizedError, UpstreamError } from "../../lib/matrix/errors.ts";
-import { createLogger } from "../../lib/observability/logger.ts";
+import { captureLog } from "../support/captured_log.ts";
 import { createManualClock } from "../support/manual_clock.ts";
 
 const MAX_IN_WORK = 3;
@@ -12,15 +12,10 @@ const MAX_IN_WORK = 3;
 const OK: Endpoint = () => ({ status: 200, contentType: "application/json", body: "{}" });
 
 async function createWorld(routes: Record<string, Route>) {
-  let written = "";
-  const { log, flush } = await createLogger({
+  const { log, logText } = await captureLog({
     level: "debug",
     format: "text",
     clock: createManualClock(),
-    write: (bytes) => {
-      written += new TextDecoder().decode(bytes);
-      return Promise.resolve();
-    },
   });
   let count = 0;
   const handle = createHandler({ routes, log, nextRequestId: () => `id${count++}` });
@@ -28,10 +23,7 @@ async function createWorld(routes: Record<string, Route>) {
     handle,
     ask: (method: string, path: string) =>
       handle(new Request(`http://service.example${path}`, { method })),
-    async logText() {
-      await flush();
-      return written;
-    },
+    logText,
   };
 }
 

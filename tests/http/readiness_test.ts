@@ -1,19 +1,14 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createReadinessEndpoint } from "../../lib/http/readiness.ts";
-import { createLogger } from "../../lib/observability/logger.ts";
+import { captureLog } from "../support/captured_log.ts";
 import { createManualClock } from "../support/manual_clock.ts";
 
 async function createWorld(checks: Record<string, () => Promise<void>>) {
   const clock = createManualClock();
-  let written = "";
-  const { log, flush } = await createLogger({
+  const { log, logText } = await captureLog({
     level: "info",
     format: "text",
     clock,
-    write: (bytes) => {
-      written += new TextDecoder().decode(bytes);
-      return Promise.resolve();
-    },
   });
   const endpoint = createReadinessEndpoint({ checks, log, clock });
   const ask = async () => {
@@ -24,10 +19,7 @@ async function createWorld(checks: Record<string, () => Promise<void>>) {
   return {
     clock,
     ask,
-    async logText() {
-      await flush();
-      return written;
-    },
+    logText,
   };
 }
 

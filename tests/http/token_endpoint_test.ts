@@ -3,9 +3,9 @@ import type { RequestContext } from "../../lib/http/endpoint.ts";
 import { createTokenEndpoint } from "../../lib/http/token_endpoint.ts";
 import { InvalidRequestError, UnauthorizedError } from "../../lib/matrix/errors.ts";
 import { parseSfuGetRequest } from "../../lib/matrix/wire.ts";
-import { createLogger } from "../../lib/observability/logger.ts";
 import { liveKitRoom } from "../../lib/signing/names.ts";
 import type { TokenExchange } from "../../lib/usecases/exchange_token.ts";
+import { captureLog } from "../support/captured_log.ts";
 import { createManualClock } from "../support/manual_clock.ts";
 
 const BODY = {
@@ -23,15 +23,10 @@ const EXCHANGE: TokenExchange = {
 
 async function createWorld(exchange: () => Promise<TokenExchange>) {
   const clock = createManualClock();
-  let written = "";
-  const { log, flush } = await createLogger({
+  const { log, logText } = await captureLog({
     level: "debug",
     format: "text",
     clock,
-    write: (bytes) => {
-      written += new TextDecoder().decode(bytes);
-      return Promise.resolve();
-    },
   });
   const deadlines: number[] = [];
   const endpoint = createTokenEndpoint({
@@ -54,10 +49,7 @@ async function createWorld(exchange: () => Promise<TokenExchange>) {
         new Request("http://a/sfu/get", { method: "POST", body: JSON.stringify(body) }),
         context,
       ),
-    async logText() {
-      await flush();
-      return written;
-    },
+    logText,
   };
 }
 

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { createLogger, describeError } from "../../lib/observability/logger.ts";
+import { describeError } from "../../lib/observability/logger.ts";
+import { captureLog } from "../support/captured_log.ts";
 import { createManualClock } from "../support/manual_clock.ts";
 
 const CHAINS: { name: string; error: () => unknown; says: string }[] = [
@@ -64,22 +65,16 @@ for (const { name, error, says } of CHAINS) {
 }
 
 async function logLines(level: "debug" | "info" | "warning" | "error", format: "text" | "json") {
-  let written = "";
-  const { log, flush } = await createLogger({
+  const { log, logText } = await captureLog({
     level,
     format,
     clock: createManualClock(),
-    write: (bytes) => {
-      written += new TextDecoder().decode(bytes);
-      return Promise.resolve();
-    },
   });
   log.debug("d");
   log.info("i {server}", { server: "{level}" });
   log.warning("w");
   log.error("e");
-  await flush();
-  return written.split("\n").slice(0, -1).map((line) =>
+  return (await logText()).split("\n").slice(0, -1).map((line) =>
     format === "json" ? JSON.parse(line).message : line.replace(/^\S+ /, "")
   );
 }
