@@ -46,6 +46,11 @@ export interface HttpServer extends AsyncDisposable {
   readonly requests: SeenRequest[];
   /** Connections accepted so far: with TLS, handshakes, refused ones among them. */
   readonly connections: number;
+  /**
+   * `true` ends every connection and, from then on, each new one as soon as it comes, as if the
+   * process behind a proxy were gone; `false` serves again.
+   */
+  isDown: boolean;
   /** Resolves once this many requests have arrived in all, answered or not. */
   received(count: number): Promise<void>;
   /** Closes every connection, also of requests in work. */
@@ -78,6 +83,8 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   const origins = new Map<number, { serverName: string | null; connection: number }>();
   const received = new Counter();
   const abort = new AbortController();
+  const clients = new Set<Deno.Conn>();
+  let isDown = false;
 
   const inner = Deno.serve({
     hostname: "127.0.0.1",
@@ -103,6 +110,8 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   const front = startRawServer({
     hostname,
     async handle(client, connection) {
+      if (isDown) return;
+      clients.add(client);
       const greeting = tls === undefined ? new Uint8Array(0) : await readClientHello(client);
       const server = await Deno.connect({ hostname: "127.0.0.1", port: inner.addr.port });
       // A handshake is a talk of small pieces: held back for fuller packets it takes 40 ms more.
@@ -115,6 +124,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
         await writeAll(server, greeting);
         await Promise.all([copy(client, server), copy(server, client)]);
       } finally {
+        clients.delete(client);
         closeQuietly(server);
       }
     },
@@ -131,6 +141,13 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
     requests,
     get connections() {
       return front.connections;
+    },
+    get isDown() {
+      return isDown;
+    },
+    set isDown(value) {
+      isDown = value;
+      if (isDown) clients.forEach(closeQuietly);
     },
     received: (count) => received.reached(count),
     close,

@@ -1,6 +1,7 @@
 import { type ClaimGrants, TokenVerifier } from "livekit-server-sdk";
 import type { TestCertificate } from "../support/test_ca.ts";
 import { delay, type HttpServer, type SeenRequest, startHttpServer } from "./http_server.ts";
+import { type WebhookChanges, type WebhookEvent, webhookRequest } from "./sfu_webhook.ts";
 
 /** The methods of LiveKit's RoomService that the fake knows. */
 export type SfuMethod =
@@ -25,6 +26,10 @@ export interface SfuCall {
 export interface SfuSettings {
   /** How long every call takes. */
   delayMs?: number;
+  /** Whether it takes requests and never answers; those that it has taken stay without an answer. */
+  isHanging?: boolean;
+  /** Methods that it does not know, as an older LiveKit or a proxy with a list of its own. */
+  unknownMethods?: readonly SfuMethod[];
   /** Looks at every request first; what it returns is the answer. */
   respond?(
     request: Request,
@@ -65,8 +70,15 @@ export interface Sfu extends HttpServer {
   join(room: string, identity: string, state?: ParticipantState): string;
   /** Lets a participant leave. */
   leave(room: string, identity: string): void;
-  /** Forgets all rooms, as a crash does. */
+  /** Forgets all rooms, as a crash does. For the crash itself, set `isDown` as well. */
   forgetRooms(): void;
+  /**
+   * Tells of an event, signed as LiveKit does it.
+   *
+   * @param url The whole URL of the receiving endpoint.
+   * @returns The statuses of the answers, one for each time it was sent.
+   */
+  sendWebhook(url: string, event: WebhookEvent, changes?: WebhookChanges): Promise<number[]>;
   /** Its behaviour, to be changed at will. */
   readonly settings: SfuSettings;
 }
@@ -141,6 +153,7 @@ export function startSfu(options: SfuOptions): Sfu {
     ...(tls && { tls }),
     ...(hostname !== undefined && { hostname }),
     async handler(request, seen, closing) {
+      if (settings.isHanging) await new Promise((end) => closing.addEventListener("abort", end));
       const answer = await settings.respond?.(request, seen);
       if (answer !== undefined) return answer;
       const { pathname } = new URL(request.url);
@@ -173,6 +186,9 @@ export function startSfu(options: SfuOptions): Sfu {
           throw new TwirpError("bad_route", `unexpected Content-Type: "${type}"`);
         }
         const method = pathname.slice(route.length);
+        if (settings.unknownMethods?.some((unknown) => unknown === method)) {
+          return new Response("404 page not found", { status: 404 });
+        }
         const body = await readBody(request);
         calls.push({ method, body, claims });
         if (settings.delayMs !== undefined) await delay(settings.delayMs, closing);
@@ -209,6 +225,16 @@ export function startSfu(options: SfuOptions): Sfu {
       rooms.get(room)?.participants.delete(identity);
     },
     forgetRooms: () => rooms.clear(),
+    async sendWebhook(url: string, event: WebhookEvent, changes: WebhookChanges = {}) {
+      const request = webhookRequest(url, event, { key, secret, ...changes });
+      const statuses: number[] = [];
+      for (let sent = 0; sent < (changes.times ?? 1); sent++) {
+        const response = await fetch(request.clone());
+        await response.body?.cancel();
+        statuses.push(response.status);
+      }
+      return statuses;
+    },
   }) as Sfu;
 }
 

@@ -1,7 +1,15 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { AccessToken, RoomServiceClient, TwirpError, type VideoGrant } from "livekit-server-sdk";
+import {
+  AccessToken,
+  RoomServiceClient,
+  TwirpError,
+  type VideoGrant,
+  WebhookReceiver,
+} from "livekit-server-sdk";
 import { createTestCa } from "../support/test_ca.ts";
+import { startHttpServer } from "./http_server.ts";
 import { type Sfu, startSfu } from "./sfu.ts";
+import type { WebhookChanges, WebhookEvent } from "./sfu_webhook.ts";
 
 async function post(
   sfu: Sfu,
@@ -113,4 +121,81 @@ Deno.test("startSfu() answers below its prefix only, over TLS, after a delay", a
   assertEquals(await ask(sfu.url), [404, "Not here"]);
   sfu.settings.respond = () => new Response("<html>", { status: 502 });
   assertEquals(await ask(sfu.apiUrl), [502, "<html>"]);
+});
+
+Deno.test("startSfu() ends connections while it is down, and remembers nothing after a crash", async () => {
+  await using sfu = startSfu({});
+  const ask = () => post(sfu, "ListRooms", "{}", { roomList: true });
+  sfu.join("call", "alice");
+  assertStringIncludes((await ask()).text, '"num_participants":1');
+  sfu.isDown = true;
+  sfu.forgetRooms();
+  await assertRejects(ask, TypeError);
+  assertEquals(sfu.requests.length, 1);
+  sfu.isDown = false;
+  assertEquals((await ask()).text, '{"rooms":[]}');
+});
+
+Deno.test("startSfu() can stay silent, and be ignorant of a method", async () => {
+  await using sfu = startSfu({ isHanging: true, unknownMethods: ["ListParticipants"] });
+  const grant = { roomAdmin: true, room: "call" };
+  const silent = post(sfu, "GetParticipant", `{"room":"call"}`, grant).then(
+    ({ status }) => status,
+    () => "closed",
+  );
+  await sfu.received(1);
+  sfu.settings.isHanging = false;
+  assertEquals((await post(sfu, "GetParticipant", `{"room":"call"}`, grant)).status, 404);
+  assertEquals(await post(sfu, "ListParticipants", `{"room":"call"}`, grant), {
+    status: 404,
+    text: "404 page not found",
+  });
+  assertEquals(await Promise.race([silent, Promise.resolve("waiting")]), "waiting");
+  await sfu.close();
+  assertEquals(await silent, "closed");
+});
+
+Deno.test("sendWebhook() signs as LiveKit does, unless told otherwise", async () => {
+  await using sfu = startSfu({});
+  const receiver = new WebhookReceiver(sfu.key, sfu.secret);
+  const received: unknown[] = [];
+  await using service = startHttpServer({
+    async handler(request) {
+      const authorization = request.headers.get("authorization") ?? "";
+      try {
+        const { event, room, participant } = await receiver.receive(
+          await request.text(),
+          authorization,
+        );
+        received.push([event, room?.name, participant?.identity, participant?.disconnectReason]);
+        return new Response();
+      } catch {
+        return new Response(null, { status: 401 });
+      }
+    },
+  });
+  const left = {
+    event: "participant_left",
+    room: "call",
+    participant: { identity: "alice", sid: "PA_1", disconnectReason: "CLIENT_INITIATED" },
+  };
+  const send = (event: WebhookEvent, changes?: WebhookChanges) =>
+    sfu.sendWebhook(`${service.url}/sfu_webhook`, event, changes);
+  assertEquals(await send(left, { times: 2 }), [200, 200]);
+  assertEquals(await send(left, { numericEnums: true }), [200]);
+  assertEquals(await send({ event: "egress_started" }), [200]);
+  assertEquals(received, [
+    ["participant_left", "call", "alice", 1],
+    ["participant_left", "call", "alice", 1],
+    ["participant_left", "call", "alice", 1],
+    ["egress_started", undefined, undefined, undefined],
+  ]);
+  for (
+    const changes of [
+      { secret: "x".repeat(32) },
+      { key: "other" },
+      { tamper: (body: string) => `${body} ` },
+      { claims: { sha256: undefined } },
+    ]
+  ) assertEquals(await send(left, changes), [401]);
 });
