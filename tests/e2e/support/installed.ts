@@ -11,6 +11,8 @@ const CACHE_DIR = join(
 const EXECUTABLES = {
   livekit: "livekit-1.13.5/server",
   synapsePython: "synapse-venv/bin/python",
+  redis: "redis/redis-server",
+  valkey: "valkey-9.1.2/valkey-server",
 };
 
 /**
