@@ -1,14 +1,18 @@
+import type { Clock } from "../../lib/clock.ts";
 import type { TestCertificate } from "../support/test_ca.ts";
+import { createDelayedEvents, type DelayedEvents } from "./delayed_events.ts";
 import { delay, type HttpServer, type SeenRequest, startHttpServer } from "./http_server.ts";
 
 /** What a fake homeserver knows and how it behaves. All of it may be changed while it runs. */
 export interface HomeserverSettings {
   /** OpenID tokens and the user IDs that they belong to. */
   users: Record<string, string>;
-  /** How long userinfo takes. */
+  /** How long userinfo and actions on delayed events take. */
   delayMs?: number;
   /** `m.server` of `/.well-known/matrix/server`; 404 there without. */
   wellKnown?: string;
+  /** `m.homeserver.base_url` of `/.well-known/matrix/client`; 404 there without. */
+  clientBaseUrl?: string;
   /** Looks at every request first; what it returns is the answer. */
   respond?(
     request: Request,
@@ -22,6 +26,8 @@ export interface HomeserverOptions extends HomeserverSettings {
   tls?: TestCertificate;
   /** Address to listen on; 127.0.0.1 unless told. */
   hostname?: string;
+  /** Ends the delays of delayed events; real time unless told. */
+  clock?: Clock;
 }
 
 /** A fake homeserver that listens. `await using homeserver = …` closes it with the block. */
@@ -30,13 +36,15 @@ export interface Homeserver extends HttpServer {
   readonly serverName: string;
   /** Its behaviour, to be changed at will. */
   readonly settings: HomeserverSettings;
+  /** Its delayed events, and what was asked of them. */
+  readonly delayedEvents: DelayedEvents;
 }
 
 const USERINFO_PATH = "/_matrix/federation/v1/openid/userinfo";
 
 /**
- * Starts a homeserver that can do one thing: tell whom an OpenID token belongs to, in the words
- * that Synapse uses.
+ * Starts a homeserver that can do two things, in the words that Synapse uses: tell whom an OpenID
+ * token belongs to, and keep delayed events.
  *
  * @example A token and its user
  * ```ts
@@ -54,7 +62,8 @@ const USERINFO_PATH = "/_matrix/federation/v1/openid/userinfo";
  * @returns The homeserver, listening already.
  */
 export function startHomeserver(options: HomeserverOptions): Homeserver {
-  const { tls, hostname, ...settings } = options;
+  const { tls, hostname, clock, ...settings } = options;
+  const delayedEvents = createDelayedEvents(clock);
   const server = startHttpServer({
     ...(tls && { tls }),
     ...(hostname !== undefined && { hostname }),
@@ -66,17 +75,40 @@ export function startHomeserver(options: HomeserverOptions): Homeserver {
         case "/.well-known/matrix/server":
           if (settings.wellKnown === undefined) break;
           return Response.json({ "m.server": settings.wellKnown });
+        case "/.well-known/matrix/client":
+          if (settings.clientBaseUrl === undefined) break;
+          return Response.json({ "m.homeserver": { base_url: settings.clientBaseUrl } });
         case USERINFO_PATH:
           if (request.method !== "GET") {
             return matrixError(405, "M_UNRECOGNIZED", "Unrecognized request");
           }
           if (settings.delayMs !== undefined) await delay(settings.delayMs, closing);
           return userinfo(url.searchParams.get("access_token"), settings.users);
+        default: {
+          // What has been asked for is done, however late the answer comes.
+          const answer = await delayedEvents.respond(request);
+          if (answer === undefined) break;
+          if (settings.delayMs !== undefined) await delay(settings.delayMs, closing);
+          const { status, headers = {}, body } = answer;
+          return Response.json(body, { status, headers });
+        }
       }
       return matrixError(404, "M_UNRECOGNIZED", "Unrecognized request");
     },
   });
-  return Object.assign(server, { serverName: `localhost:${server.port}`, settings });
+  const closeServer = server.close;
+  const close = async () => {
+    delayedEvents.close();
+    await closeServer();
+  };
+  const serverName = `localhost:${server.port}`;
+  return Object.assign(server, {
+    serverName,
+    settings,
+    delayedEvents,
+    close,
+    [Symbol.asyncDispose]: close,
+  });
 }
 
 /** Synapse takes the token from the query only, and one that is empty for one that is unknown. */

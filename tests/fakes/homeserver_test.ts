@@ -18,6 +18,7 @@ Deno.test("startHomeserver() answers as Synapse does", async () => {
     { path: `${USERINFO}?access_token=constructor`, status: 401, answer: "M_UNKNOWN_TOKEN" },
     { path: USERINFO, status: 401, answer: "M_MISSING_TOKEN" },
     { path: "/.well-known/matrix/server", status: 404, answer: "M_UNRECOGNIZED" },
+    { path: "/.well-known/matrix/client", status: 404, answer: "M_UNRECOGNIZED" },
     { path: "/elsewhere", status: 404, answer: "M_UNRECOGNIZED" },
   ];
   for (const { path, status, answer } of cases) {
@@ -59,6 +60,10 @@ Deno.test("startHomeserver() changes its mind when told", async () => {
   await using homeserver = startHomeserver({ users: {}, wellKnown: "delegated.example:443" });
   const ask = async (path: string) => (await (await fetch(homeserver.url + path)).json());
   assertEquals(await ask("/.well-known/matrix/server"), { "m.server": "delegated.example:443" });
+  homeserver.settings.clientBaseUrl = "https://matrix.example/";
+  assertEquals(await ask("/.well-known/matrix/client"), {
+    "m.homeserver": { base_url: "https://matrix.example/" },
+  });
   homeserver.settings.respond = (_, { path }) =>
     path === "/odd" ? Response.json({ answered: path }) : undefined;
   assertEquals(await ask("/odd"), { answered: "/odd" });
