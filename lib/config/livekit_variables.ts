@@ -3,7 +3,8 @@ import { parseInteger } from "./parse_integer.ts";
 import { parseKeyFile, parseKeys } from "./parse_key_file.ts";
 import { parseListenAddress } from "./parse_listen_address.ts";
 import { parseSecretFile } from "./parse_path.ts";
-import { parseApiKey, parseApiSecret, parseRedisUrl, parseSecret } from "./parse_secret.ts";
+import { parseRedisUrl } from "./parse_redis_url.ts";
+import { parseApiKey, parseApiSecret, parseSecret } from "./parse_secret.ts";
 import { parseFullAccess, parseOwnServerName } from "./parse_server_list.ts";
 import { parseSfuUrl } from "./parse_url.ts";
 import { parseUrlOverrides } from "./parse_url_overrides.ts";
@@ -171,7 +172,7 @@ export const LIVEKIT_VARIABLES = {
   LIVEKIT_REDIS_URL: {
     group: "Delegated leave",
     meaning: "Redis or Valkey that keeps the jobs; needed for several replicas",
-    accepts: "redis://[user:password@]host[:port][/number], or rediss:// for TLS",
+    accepts: "redis:// or rediss://[user:password@]host[:port][/number], or unix:///path",
     secret: "value",
     parse: parseRedisUrl,
   },

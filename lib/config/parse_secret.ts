@@ -66,27 +66,6 @@ export function parseApiSecret(text: string, context: ParseContext): Secret {
 }
 
 /**
- * Parses the URL of a Redis server, secret because it may hold the password.
- *
- * @example
- * ```ts
- * import { assertEquals, assertThrows } from "@std/assert";
- * import { parseRedisUrl } from "./parse_secret.ts";
- *
- * const context = { warn: () => {}, readFile: () => "" };
- * assertEquals(parseRedisUrl("redis://cache/1", context).reveal(), "redis://cache/1");
- * assertThrows(() => parseRedisUrl("cache:6379", context), Error);
- * ```
- */
-export function parseRedisUrl(text: string, context: ParseContext): Secret {
-  const url = checkUrl(text, ["redis", "rediss"], { userInfo: true, query: true });
-  if (!/^\/?[0-9]*$/.test(url.pathname)) {
-    throw new InvalidValueError("its path is not the number of a database");
-  }
-  return parseSecret(text, context);
-}
-
-/**
  * Parses the URL of a proxy for outgoing requests; `host:port` alone means `http:`.
  *
  * @example

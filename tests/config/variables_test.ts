@@ -106,7 +106,15 @@ const SAMPLES: Record<VariableName, { good: string[]; bad: string[] }> = {
   LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS: INTERVALS,
   LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS: INTERVALS,
   LIVEKIT_REDIS_URL: {
-    good: ["redis://cache", "rediss://me:pass@cache:6379/1", "redis://:pass@[::1]/"],
+    good: [
+      "redis://cache",
+      "rediss://me:pass@cache:6379/1",
+      "redis://:pass@[::1]/",
+      "valkeys://cache?db=1",
+      "unix:///run/redis.sock",
+      "redis+unix://me:pass@/run/redis.sock?db=1",
+      "/run/redis.sock",
+    ],
     bad: [
       "cache:6379",
       "http://cache",
@@ -114,6 +122,10 @@ const SAMPLES: Record<VariableName, { good: string[]; bad: string[] }> = {
       "redis://cache/a",
       "redis:cache",
       "redis://a#b",
+      "redis://cache:0",
+      "redis://cache?db=one",
+      "unix://run/redis.sock",
+      "unix:///",
     ],
   },
   LIVEKIT_REDIS_PASSWORD: ONE_LINE,
