@@ -9,7 +9,7 @@ import { UpstreamError } from "../matrix/errors.ts";
 import { parseServerName, type ServerName } from "../matrix/server_name.ts";
 import type { Endpoint, HttpClient } from "../net/http_client.ts";
 import { type BaseTarget, createTarget, targetOfUrl } from "../net/target.ts";
-import { ExpiringCache, type Lease } from "./expiring_cache.ts";
+import { ExpiringCache, type Lease } from "../expiring_cache.ts";
 import { orderSrvRecords, type SrvLookup } from "./srv.ts";
 import { fetchDelegation } from "./well_known.ts";
 

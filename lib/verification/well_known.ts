@@ -1,10 +1,9 @@
 /** `/.well-known/matrix/server`: where a server delegates its name to. */
 
-import type { Clock } from "../clock.ts";
 import { UpstreamError } from "../matrix/errors.ts";
 import { isServerName } from "../matrix/server_name.ts";
-import type { HttpClient, HttpResponse } from "../net/http_client.ts";
-import { createTarget, endpointOfUrl } from "../net/target.ts";
+import { fetchFollowingRedirects, type FetchOptions } from "../net/follow_redirects.ts";
+import type { HttpResponse } from "../net/http_client.ts";
 
 /** Where a name is delegated to, and for how long that may be remembered. */
 export interface Delegation {
@@ -13,18 +12,7 @@ export interface Delegation {
   readonly maxAgeMs: number;
 }
 
-/** How a well-known file is fetched. */
-export interface WellKnownOptions {
-  readonly client: HttpClient;
-  readonly clock: Clock;
-  /** Whether the operator named the server, so that it may live on a private address. */
-  readonly mayBePrivate: boolean;
-}
-
 const PATH = "/.well-known/matrix/server";
-const TIMEOUT_MS = 5_000;
-const MAX_BODY_BYTES = 64 * 1024;
-const MAX_REDIRECTS = 5;
 const HOUR_MS = 3_600_000;
 const DEFAULT_MAX_AGE_MS = 24 * HOUR_MS;
 const LONGEST_MAX_AGE_MS = 48 * HOUR_MS;
@@ -32,47 +20,13 @@ const LONGEST_MAX_AGE_MS = 48 * HOUR_MS;
 /**
  * Fetches the delegation of a host.
  *
- * Redirects are followed, to https only: whoever can change plain http on the
- * way could otherwise vouch for every user of the server.
- *
  * @param host A DNS name without port.
  * @throws {UpstreamError} Where there is none, or none that can be understood.
  */
-export async function fetchDelegation(
-  host: string,
-  options: WellKnownOptions,
-): Promise<Delegation> {
-  const { clock } = options;
-  const deadline = clock.monotonic() + TIMEOUT_MS;
-  let url = new URL(`https://${host}${PATH}`);
-  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const response = await get(url, options, deadline - clock.monotonic());
-    const location = response.status >= 300 && response.status < 400
-      ? response.headers.location
-      : undefined;
-    if (typeof location !== "string") return readDelegation(url, response, clock.now());
-    const next = URL.parse(location, url);
-    if (next === null || next.protocol !== "https:" || next.username !== "") {
-      throw new UpstreamError("answer", `${url} redirects to something other than an https URL`);
-    }
-    url = next;
-  }
-  throw new UpstreamError("answer", `${host}${PATH} redirects more than ${MAX_REDIRECTS} times`);
-}
-
-function get(url: URL, { client, mayBePrivate }: WellKnownOptions, timeoutMs: number) {
-  if (timeoutMs <= 0) throw new UpstreamError("http", `no end of redirects from ${url.host}`);
-  const endpoint = endpointOfUrl(url);
-  const target = createTarget({
-    protocol: "https",
-    endpoints: [endpoint],
-    tlsName: endpoint.host,
-    hostHeader: url.host,
-    mayBePrivate,
-    maxConnections: 2,
-  });
-  const path = url.pathname + url.search;
-  return client.request(target, { method: "GET", path, timeoutMs, maxBodyBytes: MAX_BODY_BYTES });
+export async function fetchDelegation(host: string, options: FetchOptions): Promise<Delegation> {
+  const first = new URL(`https://${host}${PATH}`);
+  const { url, response } = await fetchFollowingRedirects(first, options);
+  return readDelegation(url, response, options.clock.now());
 }
 
 function readDelegation(url: URL, response: HttpResponse, now: number): Delegation {

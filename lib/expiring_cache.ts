@@ -46,6 +46,11 @@ export class ExpiringCache<T> {
     return entry !== undefined && entry.expiresAt > this.#now() ? entry.value : undefined;
   }
 
+  /** What was remembered last, however old. */
+  peekStale(key: string): T | undefined {
+    return this.#entries.get(key)?.value;
+  }
+
   /**
    * Gives what is remembered, or loads it.
    *
