@@ -5,6 +5,8 @@
 // than requests per second.
 
 import { type LoadArguments, parseLoadArguments, USAGE } from "./load/arguments.ts";
+import { killChildren } from "./load/children.ts";
+import { measureJobs } from "./load/measure_jobs.ts";
 import {
   type LoadContext,
   measureClosedLoops,
@@ -12,7 +14,7 @@ import {
   measureStart,
   measureStorm,
 } from "./load/scenarios.ts";
-import { killServices, startServiceProcess } from "./load/service_process.ts";
+import { startServiceProcess } from "./load/service_process.ts";
 import { startStandIns } from "./load/stand_ins_process.ts";
 
 const EX_USAGE = 64;
@@ -46,33 +48,37 @@ async function main(): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "matrixrtc-auth-load-" });
   const removeFolder = () => Deno.removeSync(folder, { recursive: true });
   stack.defer(removeFolder);
-  // The stand-ins end by themselves when this process does; the service knows nothing of it.
+  // The stand-ins end by themselves when this process does; service and Redis know nothing of it.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
-      killServices();
+      killChildren();
       removeFolder();
       Deno.exit(1);
     });
   }
   const standIns = stack.use(await startStandIns());
   await Deno.writeTextFile(`${folder}/ca.pem`, standIns.ca);
+  const key = { key: "devkey", secret: "a-secret-of-thirty-two-characters!" };
   const context: LoadContext = {
     args,
     standIns,
-    start: () =>
+    key,
+    folder,
+    start: (env) =>
       startServiceProcess({
         command: args.pin ? ["taskset", "-c", "0", ...args.command] : args.command,
         logPath: `${folder}/service.log`,
         env: {
           LIVEKIT_URL: standIns.sfuUrl.replace("http", "ws"),
-          LIVEKIT_KEY: "devkey",
-          LIVEKIT_SECRET: "a-secret-of-thirty-two-characters!",
+          LIVEKIT_KEY: key.key,
+          LIVEKIT_SECRET: key.secret,
           LIVEKIT_FULL_ACCESS_HOMESERVERS: standIns.fullAccessServer,
           MATRIXRTC_CA_FILE: `${folder}/ca.pem`,
           // Names with full access may be anywhere; the other homeserver needs leave to be local.
           MATRIXRTC_ALLOW_NETWORKS: "127.0.0.0/8,::1/128",
           MATRIXRTC_RATE_LIMIT_PER_CLIENT: "off",
           MATRIXRTC_RATE_LIMIT_PER_SERVER: "off",
+          ...env,
         },
       }),
   };
@@ -85,6 +91,7 @@ async function main(): Promise<void> {
     ...(args.parts.has("closed") && { closedLoops: await measureClosedLoops(context) }),
     ...(args.parts.has("storm") && { storm: await measureStorm(context) }),
     ...(args.parts.has("memory") && { memory: await measureMemory(context) }),
+    ...(args.parts.has("jobs") && { jobs: await measureJobs(context) }),
   };
   console.log(JSON.stringify(report, null, 2));
 }

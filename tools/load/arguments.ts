@@ -1,8 +1,9 @@
 import { parseArgs } from "node:util";
 import { usualCommand } from "../../tests/support/service.ts";
+import { JOB_OPTIONS, JOB_USAGE, type JobArguments, readJobArguments } from "./job_arguments.ts";
 
 /** A part of a load run. */
-export type LoadPart = "start" | "closed" | "storm" | "memory";
+export type LoadPart = "start" | "closed" | "storm" | "memory" | "jobs";
 
 /** What a load run is to do. */
 export interface LoadArguments {
@@ -22,6 +23,8 @@ export interface LoadArguments {
   starts: number;
   /** Whether the service gets a processor for itself, and all else the others. */
   pin: boolean;
+  /** The run with delegated leaves. */
+  job: JobArguments;
 }
 
 /** How to call the tool. */
@@ -32,14 +35,16 @@ export const USAGE = `usage: deno task load [OPTION…]
   --requests N      requests of a closed loop (20000); the memory run takes 15 times as many
   --rooms WHICH     rooms of the closed loops: many (1000 in turn), one, or fresh (one a request)
   --memory          the memory run too: 300000 requests
-  --only PART       start, closed, storm or memory; may be given several times
+  --only PART       start, closed, storm, memory or jobs; may be given several times
   --pin             the service alone on processor 0, all else on the others (taskset)
   --quick           a glance at everything: few requests, few users
-
+${JOB_USAGE}
 Prints JSON on standard output, progress on standard error. Linux only.
 `;
 
-const PARTS: readonly LoadPart[] = ["start", "closed", "storm", "memory"];
+const PARTS: readonly LoadPart[] = ["start", "closed", "storm", "memory", "jobs"];
+/** What runs without being asked for. */
+const USUAL_PARTS: readonly LoadPart[] = ["start", "closed", "storm"];
 const ROOMS: Record<string, number> = { one: 1, many: 1000, fresh: Infinity };
 
 /**
@@ -70,6 +75,7 @@ export function parseLoadArguments(args: string[]): LoadArguments | undefined {
       only: { type: "string", multiple: true },
       pin: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
+      ...JOB_OPTIONS,
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -84,23 +90,33 @@ export function parseLoadArguments(args: string[]): LoadArguments | undefined {
   }
   return {
     command: chooseCommand(values.binary, values.script),
-    parts: chooseParts(values.only, values.memory),
+    parts: chooseParts(values.only, values.memory, values.jobs !== undefined),
     requests,
     memoryRequests: requests * 15,
     stormUsers: quick ? Math.min(200, requests) : 2000,
     rooms: ROOMS[values.rooms]!,
     starts: quick ? 1 : 5,
     pin: values.pin,
+    job: readJobArguments(values),
   };
 }
 
-function chooseParts(only: string[] | undefined, memory: boolean): ReadonlySet<LoadPart> {
+function chooseParts(
+  only: string[] | undefined,
+  memory: boolean,
+  jobs: boolean,
+): ReadonlySet<LoadPart> {
   for (const part of only ?? []) {
     if (!PARTS.some((known) => known === part)) {
       throw new TypeError(`--only must be one of ${PARTS.join(", ")}: received "${part}"`);
     }
   }
-  return new Set(PARTS.filter((part) => only?.includes(part) ?? (part !== "memory" || memory)));
+  const asked = only ?? [
+    ...(jobs && !memory ? [] : USUAL_PARTS),
+    ...(memory ? ["memory"] : []),
+    ...(jobs ? ["jobs"] : []),
+  ];
+  return new Set(PARTS.filter((part) => asked.includes(part)));
 }
 
 function chooseCommand(binary: string | undefined, script: string | undefined): string[] {

@@ -2,6 +2,7 @@ import type { LoadArguments } from "./arguments.ts";
 import { type Drive, percentile, runClosedLoop, runOpenLoop } from "./drive.ts";
 import type { ServiceProcess } from "./service_process.ts";
 import type { StandIns } from "./stand_ins_process.ts";
+import type { WebhookKey } from "./webhook.ts";
 import { prepareTokenRequests } from "./token_requests.ts";
 
 const USERS = 10_000;
@@ -22,8 +23,12 @@ export interface LoadContext {
   args: LoadArguments;
   /** Homeservers and SFU, running. */
   standIns: StandIns;
-  /** Starts a fresh service between them. */
-  start(): Promise<ServiceProcess>;
+  /** What service and SFU share. */
+  key: WebhookKey;
+  /** For files of the run; goes when it ends. */
+  folder: string;
+  /** Starts a fresh service between them, with more variables if need be. */
+  start(env?: Record<string, string>): Promise<ServiceProcess>;
 }
 
 function say(text: string): void {

@@ -1,5 +1,8 @@
 import { ROOT } from "../../tests/support/service.ts";
+import { untilEnded } from "./children.ts";
+import { findFreePort } from "./free_port.ts";
 import { HttpConnection } from "./http_connection.ts";
+import { cpuSecondsOf, rssMiBOf } from "./process_figures.ts";
 
 /** How to start the service for a load run. */
 export interface ServiceProcessOptions {
@@ -23,12 +26,9 @@ export interface ServiceProcess extends AsyncDisposable {
   rssMiB(): Promise<number>;
 }
 
-/** Clock ticks per second in /proc; 100 on every Linux that Deno runs on. */
-const CLK_TCK = 100;
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 1;
 const KEPT = ["PATH", "HOME", "DENO_DIR", "DENO_TLS_CA_STORE", "NODE_EXTRA_CA_CERTS", "TMPDIR"];
-const running = new Set<Deno.ChildProcess>();
 const HEALTHZ = new TextEncoder().encode("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
 /**
@@ -62,10 +62,8 @@ export async function startServiceProcess(
     stderr: "inherit",
   }).spawn();
   let ended = false;
-  running.add(process);
-  const exited = process.status.then(() => {
+  const exited = untilEnded(process).then(() => {
     ended = true;
-    running.delete(process);
   });
   const stop = async () => {
     if (!ended) process.kill("SIGTERM");
@@ -83,34 +81,13 @@ export async function startServiceProcess(
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   const firstHealthzMs = performance.now() - start;
-  const proc = `/proc/${process.pid}`;
   return {
     port,
     firstHealthzMs,
-    async cpuSeconds() {
-      const stat = await Deno.readTextFile(`${proc}/stat`);
-      // The name in parentheses may hold anything; fields 14 and 15 are utime and stime.
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return (Number(fields[11]) + Number(fields[12])) / CLK_TCK;
-    },
-    async rssMiB() {
-      const status = await Deno.readTextFile(`${proc}/status`);
-      const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? [];
-      return Number(kib) / 1024;
-    },
+    cpuSeconds: () => cpuSecondsOf(process.pid),
+    rssMiB: () => rssMiBOf(process.pid),
     [Symbol.asyncDispose]: stop,
   };
-}
-
-/** Kills every service that is still running, for a load run that is told to end. */
-export function killServices(): void {
-  for (const process of running) process.kill("SIGKILL");
-}
-
-/** Another process could take it before the service does; then the run fails and says so. */
-function findFreePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 async function isHealthy(port: number): Promise<boolean> {

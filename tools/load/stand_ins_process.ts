@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import type { JoinReport, LeaveReport, LoadUsersOptions, PhaseOptions } from "./load_users.ts";
 import type { StandInsDelays, StandInsReady, StandInsStats } from "./stand_ins.ts";
 
 /** The stand-ins, running. `await using standIns = …` ends them with the block. */
@@ -7,6 +8,14 @@ export interface StandIns extends StandInsReady, AsyncDisposable {
   stats(): Promise<StandInsStats>;
   /** Tells them how long to take from now on. */
   setDelays(delays: StandInsDelays): Promise<void>;
+  /** Makes users, in place of those before. */
+  makeUsers(options: LoadUsersOptions): Promise<void>;
+  /** Lets all of them join; rejects when that does not end. */
+  join(phase: PhaseOptions): Promise<JoinReport>;
+  /** Lets all of them leave at once; rejects when the service does not take the webhooks. */
+  leave(phase: PhaseOptions): Promise<LeaveReport>;
+  /** The process. */
+  readonly pid: number;
 }
 
 const START_TIMEOUT_MS = 60_000;
@@ -42,13 +51,20 @@ export async function startStandIns(): Promise<StandIns> {
     throw new Error("The stand-ins failed to start");
   }
   const ready: StandInsReady = JSON.parse(text);
+  const order = async (path: string, body: unknown): Promise<Response> => {
+    const url = `${ready.controlUrl}/${path}`;
+    const response = await fetch(url, { method: "PUT", body: JSON.stringify(body) });
+    if (!response.ok) throw new Error(`Users failed to ${path}: ${await response.text()}`);
+    return response;
+  };
   return {
     ...ready,
+    pid: process.pid,
     stats: async () => (await fetch(`${ready.controlUrl}/stats`)).json(),
-    setDelays: async (delays) => {
-      const body = JSON.stringify(delays);
-      await (await fetch(`${ready.controlUrl}/delays`, { method: "PUT", body })).body?.cancel();
-    },
+    setDelays: async (delays) => await (await order("delays", delays)).body?.cancel(),
+    makeUsers: async (options) => await (await order("users", options)).body?.cancel(),
+    join: async (phase) => (await order("join", phase)).json(),
+    leave: async (phase) => (await order("leave", phase)).json(),
     [Symbol.asyncDispose]: end,
   };
 }

@@ -1,3 +1,8 @@
+import { DELAY_ID_PREFIX } from "./delayed_events.ts";
+
+/** Where tokens are asked for: now, and by older clients. */
+export type TokenPath = "/get_token" | "/sfu/get";
+
 /** Whose requests to make. */
 export interface TokenRequestOptions {
   /** The users' server. */
@@ -6,9 +11,13 @@ export interface TokenRequestOptions {
   rooms: number;
   /** Different users, used in turn. */
   users: number;
+  /** `/get_token` unless told. */
+  path?: TokenPath;
+  /** Delay of the leave event that is handed over; none is unless told. */
+  delayMs?: number;
 }
 
-/** Makes the next request for `/get_token`, in a buffer of the caller's. */
+/** Makes the next request for a token, in a buffer of the caller's. */
 export interface TokenRequests {
   /** A buffer for one connection. */
   createBuffer(): Uint8Array<ArrayBuffer>;
@@ -22,7 +31,7 @@ const DIGITS = 8;
 const ZERO = 48;
 
 /**
- * Prepares requests for `/get_token` that are made by changing digits in a finished one.
+ * Prepares requests for a token that are made by changing digits in a finished one.
  *
  * @example The second request of many
  * ```ts
@@ -41,23 +50,27 @@ const ZERO = 48;
  * @returns The requests.
  */
 export function prepareTokenRequests(options: TokenRequestOptions): TokenRequests {
-  const { serverName, rooms, users } = options;
+  const { serverName, rooms, users, path = "/get_token", delayMs } = options;
+  const openid_token = {
+    access_token: USER,
+    token_type: "Bearer",
+    matrix_server_name: serverName,
+    expires_in: 3600,
+  };
+  const delegation = delayMs !== undefined &&
+    { delay_id: DELAY_ID_PREFIX + USER, delay_timeout: delayMs };
+  const member = {
+    id: `member-of-${USER}`,
+    claimed_user_id: `@${USER}:${serverName}`,
+    claimed_device_id: "DEVICEID",
+  };
   const body = JSON.stringify({
-    room_id: ROOM,
-    slot_id: "m.call#ROOM",
-    openid_token: {
-      access_token: USER,
-      token_type: "Bearer",
-      matrix_server_name: serverName,
-      expires_in: 3600,
-    },
-    member: {
-      id: `member-of-${USER}`,
-      claimed_user_id: `@${USER}:${serverName}`,
-      claimed_device_id: "DEVICEID",
-    },
+    ...(path === "/get_token"
+      ? { room_id: ROOM, slot_id: "m.call#ROOM", openid_token, member }
+      : { room: ROOM, openid_token, device_id: "DEVICEID" }),
+    ...delegation,
   });
-  const text = "POST /get_token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+  const text = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
     `Content-Length: ${body.length}\r\n\r\n${body}`;
   const bytes = new TextEncoder().encode(text);
   const userPlaces = findAll(text, USER).map((at) => at + USER.length);
