@@ -28,16 +28,19 @@ const MAX_REDIRECTS = 5;
  * Redirects are followed to https only: whoever can change plain http on the
  * way could otherwise speak for the server.
  *
- * @param first An `https:` URL.
+ * @param address An `https:` URL, made of a name that anybody may have chosen.
  * @returns The first answer that is no redirect, whatever its status.
  * @throws {UpstreamError} Where there is none within the bounds.
  */
 export async function fetchFollowingRedirects(
-  first: URL,
+  address: string,
   options: FetchOptions,
 ): Promise<FetchedFile> {
   const { clock } = options;
   const deadline = clock.monotonic() + TIMEOUT_MS;
+  const first = URL.parse(address);
+  // A server name can be right by Matrix's grammar and still be none to IDNA: `xn--a`.
+  if (first === null) throw new UpstreamError("dns", `${address} is no URL`);
   let url = first;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const response = await get(url, options, deadline - clock.monotonic());

@@ -24,8 +24,7 @@ const LONGEST_MAX_AGE_MS = 48 * HOUR_MS;
  * @throws {UpstreamError} Where there is none, or none that can be understood.
  */
 export async function fetchDelegation(host: string, options: FetchOptions): Promise<Delegation> {
-  const first = new URL(`https://${host}${PATH}`);
-  const { url, response } = await fetchFollowingRedirects(first, options);
+  const { url, response } = await fetchFollowingRedirects(`https://${host}${PATH}`, options);
   return readDelegation(url, response, options.clock.now());
 }
 

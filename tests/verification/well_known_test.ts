@@ -80,6 +80,11 @@ for (const [what, answer] of Object.entries(refused)) {
   });
 }
 
+Deno.test("fetchDelegation() finds none of a name that is none to DNS", async () => {
+  const [hop, message] = await hopOf(fetchFrom({}, "xn--a.example"));
+  assertEquals([hop, message], ["dns", `https://xn--a.example${PATH} is no URL`]);
+});
+
 for (const status of [301, 302, 303, 307, 308]) {
   Deno.test(`fetchDelegation() follows ${status}, to other hosts and ports too`, async () => {
     const { serverName, calls } = await fetchFrom({
