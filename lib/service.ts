@@ -122,6 +122,12 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
         clock,
         () => new SfuError("http", "CreateRoom did not end within the request's time"),
       ),
+    delegation: {
+      isPossible: () => false,
+      isOpenTo: (access) => access === "full",
+      resolveClientApi: () => Promise.resolve(),
+      delegate: () => Promise.resolve(),
+    },
     now,
   };
 
@@ -155,6 +161,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
           clock,
           read: createWebhookReader(
             liveKit.previous === undefined ? [liveKit] : [liveKit, liveKit.previous],
+            clock,
           ),
           receive: (event) => receiveWebhook(event, { forgetRoom: rooms.forget }),
         }),

@@ -1,10 +1,20 @@
 import { STATUS_CODE } from "@std/http/status";
-import { InternalError, MatrixError, UnavailableError } from "../matrix/errors.ts";
+import {
+  InternalError,
+  LimitExceededError,
+  MatrixError,
+  UnavailableError,
+} from "../matrix/errors.ts";
 
 /** An error as the client sees it. */
 export interface ErrorReply {
   readonly status: number;
-  readonly body: { readonly errcode: string; readonly error: string };
+  readonly body: {
+    readonly errcode: string;
+    readonly error: string;
+    /** With `M_LIMIT_EXCEEDED` only. */
+    readonly retry_after_ms?: number;
+  };
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -28,13 +38,21 @@ export function errorReply(error: unknown): ErrorReply {
   const known = error instanceof MatrixError ? error : new InternalError("Internal Server Error");
   return {
     status: known.status,
-    body: { errcode: known.errcode, error: known.message },
+    body: {
+      errcode: known.errcode,
+      error: known.message,
+      ...(known instanceof LimitExceededError
+        ? { retry_after_ms: known.retryAfterSeconds * 1000 }
+        : {}),
+    },
     headers: { ...READABLE, ...headersOf(known) },
   };
 }
 
 function headersOf(error: MatrixError): Record<string, string> {
-  if (error instanceof UnavailableError) return { "retry-after": String(error.retryAfterSeconds) };
+  if (error instanceof UnavailableError || error instanceof LimitExceededError) {
+    return { "retry-after": String(error.retryAfterSeconds) };
+  }
   if (error instanceof MethodNotAllowedError) return { allow: error.allowed.join(", ") };
   return {};
 }

@@ -9,6 +9,7 @@ import { STATUS_CODE } from "@std/http/status";
 export type Errcode =
   | "M_BAD_JSON"
   | "M_FORBIDDEN"
+  | "M_LIMIT_EXCEEDED"
   | "M_NOT_JSON"
   | "M_TOO_LARGE"
   | "M_UNAUTHORIZED"
@@ -96,8 +97,18 @@ export class UnavailableError extends MatrixError {
   override readonly name = "UnavailableError";
 
   /** @param retryAfterSeconds When asking again makes sense; a whole number ≥ 1. */
+  constructor(message: string, readonly retryAfterSeconds: number, options?: ErrorOptions) {
+    super("M_UNKNOWN", STATUS_CODE.ServiceUnavailable, message, options);
+  }
+}
+
+/** Too much from one side: 429 with `Retry-After` and `retry_after_ms`. */
+export class LimitExceededError extends MatrixError {
+  override readonly name = "LimitExceededError";
+
+  /** @param retryAfterSeconds When asking again makes sense; a whole number ≥ 1. */
   constructor(message: string, readonly retryAfterSeconds: number) {
-    super("M_UNKNOWN", STATUS_CODE.ServiceUnavailable, message);
+    super("M_LIMIT_EXCEEDED", STATUS_CODE.TooManyRequests, message);
   }
 }
 

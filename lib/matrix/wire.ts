@@ -19,8 +19,9 @@ export interface OpenIdToken {
 
 /** A delayed leave event that the client wants to hand over. */
 export interface DelayedLeave {
+  /** One segment of a path once it is percent-encoded; at most 255 bytes. */
   readonly delayId: Secret;
-  /** Milliseconds; > 0. */
+  /** Milliseconds, 1 to 86 400 000: a longer delay counts as a day. */
   readonly delayTimeoutMs: number;
 }
 
@@ -43,6 +44,14 @@ export interface GetTokenRequest {
   readonly openIdToken: OpenIdToken;
   readonly delayedLeave: DelayedLeave | undefined;
 }
+
+/** The body of `POST /delegate_delayed_leave`. */
+export interface DelegateRequest extends GetTokenRequest {
+  readonly delayedLeave: DelayedLeave;
+}
+
+const MAX_DELAY_ID_BYTES = 255;
+const MAX_DELAY_MS = 86_400_000;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -77,6 +86,32 @@ export function parseSfuGetRequest(body: unknown): SfuGetRequest {
  */
 export function parseGetTokenRequest(body: unknown): GetTokenRequest {
   const fields = readObject(body);
+  const member = readMember(fields);
+  const delay = readDelay(fields);
+  refuseIf([...describeMissing(member.missing), ...delay.faults]);
+  return { ...member.request, delayedLeave: delay.leave };
+}
+
+/**
+ * Reads the body of `POST /delegate_delayed_leave`.
+ *
+ * @param body Parsed JSON of any kind.
+ * @throws {InvalidRequestError} `M_NOT_JSON` or `M_BAD_JSON`, naming all that is missing.
+ */
+export function parseDelegateRequest(body: unknown): DelegateRequest {
+  const fields = readObject(body);
+  const member = readMember(fields);
+  const { leave, faults } = readDelay(fields);
+  if (leave !== undefined && member.missing.length === 0) {
+    return { ...member.request, delayedLeave: leave };
+  }
+  const missing = leave === undefined && faults.length === 0
+    ? [...member.missing, "delay_id", "delay_timeout"]
+    : member.missing;
+  throw new InvalidRequestError("M_BAD_JSON", [...describeMissing(missing), ...faults].join("; "));
+}
+
+function readMember(fields: Fields) {
   const roomId = readString(fields, "room_id");
   const slotId = readString(fields, "slot_id");
   const member = readObject(fields.member ?? {});
@@ -84,7 +119,6 @@ export function parseGetTokenRequest(body: unknown): GetTokenRequest {
   const claimedUserId = readString(member, "claimed_user_id");
   const claimedDeviceId = readString(member, "claimed_device_id");
   const openId = readOpenIdToken(fields);
-  const delay = readDelay(fields);
 
   const required = {
     "room_id": roomId,
@@ -95,17 +129,19 @@ export function parseGetTokenRequest(body: unknown): GetTokenRequest {
   };
   const missing = Object.entries(required).filter(([, value]) => value === "").map(([name]) => name)
     .concat(openId.missing.map((name) => `openid_token.${name}`));
-  const faults = missing.length > 0 ? [`Missing parameters: ${missing.join(", ")}`] : [];
-  refuseIf([...faults, ...delay.faults]);
-  return {
+  const request = {
     roomId,
     slotId,
     memberId,
     claimedUserId,
     claimedDeviceId,
     openIdToken: openId.token,
-    delayedLeave: delay.leave,
   };
+  return { request, missing };
+}
+
+function describeMissing(names: readonly string[]): string[] {
+  return names.length > 0 ? [`Missing parameters: ${names.join(", ")}`] : [];
 }
 
 function readOpenIdToken(fields: Fields): { token: OpenIdToken; missing: string[] } {
@@ -130,7 +166,21 @@ function readDelay(fields: Fields): { leave: DelayedLeave | undefined; faults: s
   if (delayId === "" || delayTimeoutMs <= 0) {
     return { leave: undefined, faults: ["delay_id and delay_timeout must be given together"] };
   }
-  return { leave: { delayId: new Secret(delayId), delayTimeoutMs }, faults: [] };
+  // It becomes a segment of a path on the homeserver, where dots would lead to another one.
+  if (delayId === "." || delayId === ".." || byteLength(delayId) > MAX_DELAY_ID_BYTES) {
+    return { leave: undefined, faults: ["delay_id is no ID of a delayed event"] };
+  }
+  return {
+    leave: {
+      delayId: new Secret(delayId),
+      delayTimeoutMs: Math.min(delayTimeoutMs, MAX_DELAY_MS),
+    },
+    faults: [],
+  };
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 function readObject(value: unknown): Fields {

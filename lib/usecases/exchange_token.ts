@@ -4,6 +4,7 @@ import { InternalError, InvalidRequestError, UnauthorizedError } from "../matrix
 import type { DelayedLeave, OpenIdToken } from "../matrix/wire.ts";
 import type { JoinTokenIssuer } from "../signing/join_token.ts";
 import type { LiveKitIdentity, LiveKitRoom } from "../signing/names.ts";
+import { type Delegation, FULL_ACCESS_ONLY, prepareDelegation, takeOver } from "./delegation.ts";
 
 /** Whether the user's server may cause rooms to be created. */
 export type Access = "full" | "restricted";
@@ -15,6 +16,7 @@ export interface TokenExchange {
   readonly room: LiveKitRoom;
   readonly userId: string;
   readonly access: Access;
+  readonly isLeaveDelegated: boolean;
 }
 
 /** What an exchange needs of the rest of the service. */
@@ -27,6 +29,7 @@ export interface TokenExchangeDeps {
   readonly issueJoinToken: JoinTokenIssuer;
   /** Makes sure that the room exists. */
   ensureRoom(room: LiveKitRoom, timeoutMs: number): Promise<void>;
+  readonly delegation: Delegation;
   /** Milliseconds that never jump. */
   readonly now: () => number;
 }
@@ -44,8 +47,9 @@ export interface TokenExchangeRequest {
 const VERIFICATION_TIMEOUT_MS = 10_000;
 
 /**
- * Verifies the user, creates the room if the user's server may, and issues the
- * join token. Restricted users get a token too: it lets them into rooms that exist.
+ * Verifies the user, creates the room if the user's server may, issues the join
+ * token, and takes the user's leave over where that is asked for. Restricted
+ * users get a token too: it lets them into rooms that exist.
  *
  * @param deadline When the whole exchange is abandoned, in the terms of `deps.now`.
  * @throws {MatrixError} What the client is to be told.
@@ -55,29 +59,58 @@ export async function exchangeToken(
   deadline: number,
   deps: TokenExchangeDeps,
 ): Promise<TokenExchange> {
-  const { room, claimedUserId } = request;
-  const timeoutMs = Math.min(VERIFICATION_TIMEOUT_MS, deadline - deps.now());
-  const { userId, serverName } = await deps.verify(request.openIdToken, timeoutMs);
-  if (claimedUserId !== undefined && claimedUserId !== userId) {
-    throw new UnauthorizedError({ cause: new Error("claimed_user_id is another user") });
+  const { room, delayedLeave } = request;
+  const { userId, serverName, access } = await identifyUser(request, deadline, deps);
+  const { delegation } = deps;
+  const isLeaveDelegated = delayedLeave !== undefined;
+  if (isLeaveDelegated) {
+    if (!delegation.isOpenTo(access)) throw withoutDelayFields(FULL_ACCESS_ONLY);
+    if (!delegation.isPossible()) {
+      throw withoutDelayFields("Delegation of delayed events is not supported by this service");
+    }
+    await prepareDelegation(serverName, deadline - deps.now(), delegation, withoutDelayFields);
   }
-  const access = deps.hasFullAccess(serverName) ? "full" : "restricted";
-  if (request.delayedLeave !== undefined) refuseDelegation(access);
 
   const identity = request.identityOf(userId);
   const joinToken = deps.issueJoinToken({ room, identity, canPublish: true });
   if (access === "full") await createRoom(room, deadline, deps);
-  return { sfuUrl: deps.sfuUrl, joinToken, room, userId, access };
+  if (isLeaveDelegated) {
+    const job = { ...delayedLeave, room, identity, serverName, userId };
+    await takeOver(job, deadline - deps.now(), delegation, withoutDelayFields);
+  }
+  return { sfuUrl: deps.sfuUrl, joinToken, room, userId, access, isLeaveDelegated };
+}
+
+/** A user whose homeserver has vouched for them. */
+export interface IdentifiedUser {
+  readonly userId: string;
+  readonly serverName: string;
+  readonly access: Access;
+}
+
+/**
+ * Finds out who asks, and what they may.
+ *
+ * @param deadline In the terms of `deps.now`.
+ * @throws {MatrixError} When nobody vouches for the user, or for another one than is claimed.
+ */
+export async function identifyUser(
+  request: { readonly openIdToken: OpenIdToken; readonly claimedUserId?: string },
+  deadline: number,
+  deps: Pick<TokenExchangeDeps, "verify" | "hasFullAccess" | "now">,
+): Promise<IdentifiedUser> {
+  const { openIdToken, claimedUserId } = request;
+  const timeoutMs = Math.min(VERIFICATION_TIMEOUT_MS, deadline - deps.now());
+  const { userId, serverName } = await deps.verify(openIdToken, timeoutMs);
+  if (claimedUserId !== undefined && claimedUserId !== userId) {
+    throw new UnauthorizedError({ cause: new Error("claimed_user_id is another user") });
+  }
+  return { userId, serverName, access: deps.hasFullAccess(serverName) ? "full" : "restricted" };
 }
 
 // Old clients try again without the delay fields on this very code, so they get their token.
-function refuseDelegation(access: Access): never {
-  throw new InvalidRequestError(
-    "M_BAD_JSON",
-    access === "full"
-      ? "Delegation of delayed events is not supported by this service"
-      : "Delegation of delayed events is only supported for full access users",
-  );
+function withoutDelayFields(message: string, cause?: Error): InvalidRequestError {
+  return new InvalidRequestError("M_BAD_JSON", message, { cause });
 }
 
 async function createRoom(room: LiveKitRoom, deadline: number, deps: TokenExchangeDeps) {

@@ -5,11 +5,13 @@ import {
   InvalidRequestError,
   MatrixError,
   UnauthorizedError,
+  UpstreamError,
 } from "../../lib/matrix/errors.ts";
 import type { GetTokenRequest, OpenIdToken, SfuGetRequest } from "../../lib/matrix/wire.ts";
 import { Secret } from "../../lib/secret.ts";
 import { SfuError } from "../../lib/sfu/twirp.ts";
 import { hashedIdentity, legacyIdentity, liveKitRoom } from "../../lib/signing/names.ts";
+import type { Delegation } from "../../lib/usecases/delegation.ts";
 import type { TokenExchangeDeps } from "../../lib/usecases/exchange_token.ts";
 import { getToken } from "../../lib/usecases/get_token.ts";
 import { legacySfuGet } from "../../lib/usecases/legacy_sfu_get.ts";
@@ -43,7 +45,11 @@ interface World {
 }
 
 /** Every dependency notes that it was asked. */
-function createWorld(changes: Partial<TokenExchangeDeps> = {}): World {
+function createWorld(
+  { delegation, ...changes }:
+    & Partial<Omit<TokenExchangeDeps, "delegation">>
+    & { delegation?: Partial<Delegation> } = {},
+): World {
   const steps: string[] = [];
   const note =
     <A extends unknown[], R>(name: string, action: (...args: A) => R) => (...args: A) => {
@@ -57,6 +63,13 @@ function createWorld(changes: Partial<TokenExchangeDeps> = {}): World {
     issueJoinToken: () => "join-token",
     ensureRoom: () => Promise.resolve(),
     now: () => 1_000,
+    delegation: {
+      isPossible: () => true,
+      isOpenTo: (access) => access === "full",
+      resolveClientApi: () => Promise.resolve(),
+      delegate: () => Promise.resolve(),
+      ...delegation,
+    },
     ...changes,
   };
   return {
@@ -67,6 +80,11 @@ function createWorld(changes: Partial<TokenExchangeDeps> = {}): World {
       hasFullAccess: note("hasFullAccess", deps.hasFullAccess),
       issueJoinToken: note("issueJoinToken", deps.issueJoinToken),
       ensureRoom: note("ensureRoom", deps.ensureRoom),
+      delegation: {
+        ...deps.delegation,
+        resolveClientApi: note("resolveClientApi", deps.delegation.resolveClientApi),
+        delegate: note("delegate", deps.delegation.delegate),
+      },
     },
   };
 }
@@ -95,6 +113,7 @@ for (const { name, ask, identity } of ENDPOINTS) {
       room: ROOM,
       userId: "@alice:example.org",
       access: "full",
+      isLeaveDelegated: false,
     });
     assertEquals(steps, [
       'verify [{"accessToken":"[secret]","serverName":"example.org"},10000]',
@@ -128,21 +147,79 @@ for (const { name, ask, identity } of ENDPOINTS) {
     });
   }
 
-  for (const isFull of [true, false]) {
-    const access = isFull ? "full" : "restricted";
-    Deno.test(`${name} refuses delegation with ${access} access, after verification`, async () => {
-      const { deps, steps } = createWorld({ hasFullAccess: () => isFull });
+  Deno.test(`${name} takes the leave over last, under the identity of the token`, async () => {
+    const { deps, steps } = createWorld();
+    const { isLeaveDelegated } = await ask(deps, { delayedLeave: DELAYED_LEAVE });
+    assert(isLeaveDelegated);
+    const job = {
+      delayId: "[secret]",
+      delayTimeoutMs: 10_000,
+      room: ROOM,
+      identity,
+      serverName: "example.org",
+      userId: "@alice:example.org",
+    };
+    assertEquals(steps.slice(2), [
+      'resolveClientApi ["example.org",6000]',
+      `issueJoinToken [{"room":"${ROOM}","identity":"${identity}","canPublish":true}]`,
+      `ensureRoom ["${ROOM}",15000]`,
+      `delegate ${JSON.stringify([job, 8_000])}`,
+    ]);
+  });
+
+  for (
+    const { when, changes, message } of [
+      {
+        when: "it cannot work",
+        changes: { delegation: { isPossible: () => false } },
+        message: "Delegation of delayed events is not supported by this service",
+      },
+      {
+        when: "the user is restricted",
+        changes: { hasFullAccess: () => false },
+        message: "Delegation of delayed events is only supported for full access users",
+      },
+      {
+        when: "the client API cannot be found",
+        changes: {
+          delegation: { resolveClientApi: () => Promise.reject(new UpstreamError("dns", "none")) },
+        },
+        message: "Unable to resolve client-server API",
+      },
+    ]
+  ) {
+    Deno.test(`${name} refuses delegation before anything is done when ${when}`, async () => {
+      const { deps, steps } = createWorld(changes);
       const error = await assertRejects(
         () => ask(deps, { delayedLeave: DELAYED_LEAVE }),
         InvalidRequestError,
-        isFull
-          ? "Delegation of delayed events is not supported by this service"
-          : "Delegation of delayed events is only supported for full access users",
+        message,
       );
       assertEquals([error.errcode, error.status], ["M_BAD_JSON", 400]);
-      assertEquals(steps.map((step) => step.split(" ")[0]), ["verify", "hasFullAccess"]);
+      assert(!steps.some((step) => /^(issueJoinToken|ensureRoom|delegate)/.test(step)));
     });
   }
+
+  Deno.test(`${name} lets old clients in without delegation when no job can be kept`, async () => {
+    const cause = new UpstreamError("tcp", "the store is down");
+    const { deps } = createWorld({ delegation: { delegate: () => Promise.reject(cause) } });
+    const error = await assertRejects(
+      () => ask(deps, { delayedLeave: DELAYED_LEAVE }),
+      InvalidRequestError,
+    );
+    // On this very code they ask once more without the delay fields.
+    assertEquals([error.errcode, error.status, error.cause], ["M_BAD_JSON", 400, cause]);
+  });
+
+  Deno.test(`${name} takes restricted users' leaves where the operator wants it`, async () => {
+    const { deps, steps } = createWorld({
+      hasFullAccess: () => false,
+      delegation: { isOpenTo: () => true },
+    });
+    const { access, isLeaveDelegated } = await ask(deps, { delayedLeave: DELAYED_LEAVE });
+    assertEquals([access, isLeaveDelegated], ["restricted", true]);
+    assert(!steps.some((step) => step.startsWith("ensureRoom")));
+  });
 
   Deno.test(`${name} tells nobody but a verified user that delegation is refused`, async () => {
     const { deps } = createWorld({ verify: () => Promise.reject(new UnauthorizedError()) });

@@ -1,0 +1,424 @@
+/** One job on its way from the hand-over to the leave. */
+
+import type { Logger } from "@logtape/logtape";
+import type { Clock } from "../clock.ts";
+import type { LiveKitIdentity } from "../signing/names.ts";
+import type { ActionResult, PerformAction } from "./homeserver_action.ts";
+import type { Job, StoredJob } from "./job.ts";
+import { nextLookMs } from "./next_look.ts";
+import type { ParticipantEvent } from "./participant_event.ts";
+import { restartAfterMs, sendBudgetMs, waitingMs } from "./restart_schedule.ts";
+import type { SfuView, Sighting, WatchedJob } from "./sfu_view.ts";
+import { type JobState, nextState, type Signal } from "./state.ts";
+
+/** What all jobs share. */
+export interface JobRunnerDeps {
+  readonly perform: PerformAction;
+  readonly sfu: SfuView;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+  /** What a job tells of itself. */
+  readonly host: {
+    /** There is news to be kept. */
+    onChanged(runner: JobRunner): void;
+    /** The participant is to be watched from now on, or no longer. */
+    onWatched(runner: JobRunner, isWatched: boolean): void;
+    /** The job has come to its end. */
+    onDone(runner: JobRunner): void;
+  };
+}
+
+/** Who was not found is looked for once more after this: reconnecting takes up to 100 ms, */
+const CONFIRM_AFTER_MS = 500;
+/** or longer where the SFU has told the client to come back. */
+const CONFIRM_RETURN_AFTER_MS = 3_000;
+const RETURNING: ReadonlySet<string> = new Set([
+  "DUPLICATE_IDENTITY",
+  "MIGRATION",
+  "SERVER_SHUTDOWN",
+  "STATE_MISMATCH",
+]);
+/** The longest wait before an SFU that could not be asked is asked again. */
+const ASK_AGAIN_MS = 10_000;
+/** The longest wait before looking again for who has not come yet. */
+const EXPECT_AGAIN_MS = 60_000;
+/** The last look for somebody who never came must not delay the leave. */
+const LAST_LOOK_MS = 1_000;
+/** Connections whose end is remembered, so that news that come late or twice are recognised. */
+const MAX_ENDED = 4;
+
+/** Why a participant is looked for although there had been a connection. */
+interface Doubt {
+  /** The SFU itself has told its end: that counts where the SFU has never answered a question. */
+  readonly isTold: boolean;
+  /** Milliseconds between two looks that find nobody. */
+  readonly confirmAfterMs: number;
+}
+
+/** A look at the SFU, or time without one, is what raises the doubt. */
+const FOUND_MISSING: Doubt = { isTold: false, confirmAfterMs: CONFIRM_AFTER_MS };
+
+/** How a connection of the participant has ended. */
+interface EndedConnection {
+  readonly sid: string;
+  readonly isIntentional: boolean;
+}
+
+/**
+ * Runs one job: keeps the delayed event alive while the participant is in the
+ * call, and has it sent when the participant is gone.
+ *
+ * Nobody is taken for gone on hearsay. Only hanging up is believed at once; after
+ * any other end of a connection the SFU is asked, twice half a second apart, as
+ * clients come back under the same identity.
+ */
+export class JobRunner implements WatchedJob {
+  readonly job: Job;
+  seenAt = -Infinity;
+
+  readonly #deps: JobRunnerDeps;
+  #state: JobState = "WaitingForInitialConnect";
+  /** When the homeserver sends the event by itself; milliseconds of the monotonic clock. */
+  #deadline: number;
+  #restartedAt: number;
+  #wasConnected: boolean;
+  /** Whether a connection has got as far as the call itself. */
+  #wasActive: boolean;
+  #isStopped = false;
+  /** Changes with the state: what was begun in an earlier one finds that it is too late. */
+  #epoch = 0;
+  #sid: string | undefined;
+  #ended: EndedConnection[] | undefined;
+  #cancelTimer: (() => void) | undefined;
+  /** Set while the participant is looked for although a connection had been there. */
+  #doubt: Doubt | undefined;
+  #cancelConfirmation: (() => void) | undefined;
+
+  /**
+   * @param stored A new job, or one that was kept; {@linkcode JobRunner.start} sets it going.
+   */
+  constructor(stored: StoredJob, deps: JobRunnerDeps) {
+    this.job = stored.job;
+    this.#deps = deps;
+    this.#restartedAt = stored.restartedAt;
+    this.#wasConnected = stored.wasConnected;
+    this.#wasActive = stored.wasConnected;
+    const { clock } = deps;
+    // A clock that was set back meanwhile must not lengthen anything.
+    const age = Math.max(clock.now() - stored.restartedAt, 0);
+    this.#deadline = clock.monotonic() + stored.job.delayTimeoutMs - age;
+  }
+
+  /** The job as it is to be kept. */
+  get stored(): StoredJob {
+    const { job } = this;
+    return { job, restartedAt: this.#restartedAt, wasConnected: this.#wasConnected };
+  }
+
+  get state(): JobState {
+    return this.#state;
+  }
+
+  /** Sets the job going: looks for the participant at once. */
+  start(): void {
+    if (!this.#wasConnected) {
+      this.#await();
+      return;
+    }
+    // It was running before this process was: whoever left meanwhile is to leave now.
+    this.#connect(this.#deadline);
+    this.#confirm(FOUND_MISSING);
+  }
+
+  /** Ends the job without any call: another one, or another replica, has taken over. */
+  replace(): void {
+    this.#signal("JobReplaced");
+  }
+
+  /** Stands still for good, since the process ends; the job goes on elsewhere or later. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelTimers();
+  }
+
+  onEvent(event: ParticipantEvent): void {
+    if (event.kind === "joined") this.#onJoined(event);
+    else this.#onEnded(event);
+  }
+
+  onPresent(sid: string): void {
+    if (this.#endOf(sid) !== undefined) return;
+    this.#see(sid);
+    this.#signal("ParticipantLookupSuccessful");
+  }
+
+  onAbsent(): void {
+    if (this.#state === "Connected" && this.#doubt === undefined) this.#confirm(FOUND_MISSING);
+  }
+
+  #onJoined({ sid }: ParticipantEvent): void {
+    const end = sid === undefined ? undefined : this.#endOf(sid);
+    if (end === undefined) {
+      this.#wasActive = true;
+      this.#see(sid);
+      this.#signal("ParticipantConnected");
+      return;
+    }
+    if (this.#state !== "WaitingForInitialConnect") return;
+    // The news of the end overtook that of the beginning.
+    this.#signal("ParticipantConnected");
+    if (end.isIntentional) this.#signal("ParticipantDisconnectedIntentionally");
+    else this.#confirm({ isTold: true, confirmAfterMs: CONFIRM_AFTER_MS });
+  }
+
+  #onEnded({ kind, sid, reason }: ParticipantEvent): void {
+    const isIntentional = reason === "CLIENT_INITIATED";
+    const isKnown = sid !== undefined && this.#endOf(sid) !== undefined;
+    if (sid !== undefined && !isKnown) this.#remember({ sid, isIntentional });
+    if (this.#state === "WaitingForInitialConnect") {
+      // The SFU itself has given the client up. After anything else the client may try again.
+      if (kind === "aborted" && reason === "JOIN_FAILURE") {
+        this.#signal("ParticipantConnectionAborted");
+      }
+      return;
+    }
+    if (this.#state !== "Connected" || isKnown) return;
+    const isOther = sid !== undefined && this.#sid !== undefined && sid !== this.#sid;
+    if (isIntentional && !isOther) this.#signal("ParticipantDisconnectedIntentionally");
+    else if (kind === "aborted" && !this.#wasActive) this.#signal("ParticipantNeverActive");
+    else {
+      const isReturning = RETURNING.has(reason);
+      this.#confirm({
+        // The end of a connection that makes room for another one says nothing.
+        isTold: !isOther && !isReturning,
+        confirmAfterMs: isReturning ? CONFIRM_RETURN_AFTER_MS : CONFIRM_AFTER_MS,
+      });
+    }
+  }
+
+  #see(sid: string | undefined): void {
+    this.seenAt = this.#deps.clock.monotonic();
+    if (sid !== undefined) this.#sid = sid;
+    this.#settle();
+  }
+
+  #remember(end: EndedConnection): void {
+    this.#ended = [...this.#ended ?? [], end].slice(-MAX_ENDED);
+  }
+
+  #endOf(sid: string): EndedConnection | undefined {
+    return this.#ended?.find((end) => end.sid === sid);
+  }
+
+  #signal(signal: Signal): void {
+    if (this.#isStopped) return;
+    const from = this.#state;
+    const to = nextState(from, signal);
+    if (to === from) {
+      if (signal === "DelayedEventReset" && to === "Connected") void this.#restart();
+      return;
+    }
+    this.#deps.log.debug("a job is {state} after {signal}", {
+      state: to,
+      signal,
+      server: this.job.serverName,
+    });
+    if (to === "Connected") this.#connect(this.#deps.clock.monotonic() + this.job.delayTimeoutMs);
+    else this.#leaveFor(to);
+  }
+
+  // How long before the hand-over the event was scheduled is unknown, hence the restart at once.
+  #connect(deadline: number): void {
+    const { host } = this.#deps;
+    this.#enter("Connected");
+    this.#deadline = deadline;
+    this.#wasConnected = true;
+    host.onWatched(this, true);
+    host.onChanged(this);
+    this.#signal("DelayedEventReset");
+  }
+
+  #leaveFor(state: Exclude<JobState, "Connected">): void {
+    const { host } = this.#deps;
+    if (this.#state === "Connected") host.onWatched(this, false);
+    this.#enter(state);
+    if (state === "Disconnected") void this.#send();
+    else if (state === "Aborted") host.onDone(this);
+    else if (state === "WaitingForInitialConnect") {
+      this.#wasConnected = false;
+      host.onChanged(this);
+      this.#await();
+    }
+  }
+
+  #enter(state: JobState): void {
+    this.#cancelTimers();
+    this.#state = state;
+    this.#epoch++;
+  }
+
+  /** Makes the question whether what is begun now still matters. */
+  #whileHere(): () => boolean {
+    const epoch = this.#epoch;
+    return () => this.#epoch === epoch && !this.#isStopped;
+  }
+
+  async #restart(): Promise<void> {
+    const { clock, host, perform, random } = this.#deps;
+    const { job } = this;
+    const deadline = this.#deadline;
+    if (clock.monotonic() >= deadline) {
+      this.#signal("DelayedEventTimedOut");
+      return;
+    }
+    const isWanted = this.#whileHere();
+    const result = await perform({ job, act: "restart", deadline, isWanted });
+    if (!isWanted()) return;
+    if (result !== "done") {
+      this.#onLost(result);
+      return;
+    }
+    this.#deadline = clock.monotonic() + job.delayTimeoutMs;
+    this.#restartedAt = clock.now();
+    host.onChanged(this);
+    this.#cancelTimer = clock.after(restartAfterMs(job.delayTimeoutMs, random), () => {
+      this.#cancelTimer = undefined;
+      this.#signal("DelayedEventReset");
+    });
+  }
+
+  #onLost(result: Exclude<ActionResult, "done">): void {
+    const { serverName } = this.job;
+    if (result === "gone") {
+      this.#deps.log.debug("a delayed event is gone", { server: serverName });
+      this.#signal("DelayedEventNotFound");
+      return;
+    }
+    this.#deps.log.warning(
+      "a delayed leave event could not be restarted; the homeserver sends it by itself",
+      { server: serverName, result },
+    );
+    this.#signal(result === "unresolved" ? "CsApiUrlNotFound" : "DelayedEventTimedOut");
+  }
+
+  async #send(): Promise<void> {
+    const { clock, host, log, perform } = this.#deps;
+    const { job } = this;
+    const isWanted = this.#whileHere();
+    const deadline = clock.monotonic() + sendBudgetMs(this.#deadline - clock.monotonic());
+    const result = await perform({ job, act: "send", deadline, isWanted });
+    if (!isWanted()) return;
+    if (result === "done") log.debug("sent a leave", { server: job.serverName });
+    else {
+      log.warning("a leave could not be sent; the homeserver sends it when its delay ends", {
+        server: job.serverName,
+        result,
+      });
+    }
+    host.onDone(this);
+  }
+
+  /** Looks for a participant who has not come yet, until it is pointless. */
+  #await(): void {
+    const { clock, random } = this.#deps;
+    const startedAt = clock.monotonic();
+    const waitUntil = startedAt + waitingMs(this.#deadline - startedAt);
+    let looks = 0;
+    const isWaiting = this.#whileHere();
+
+    const step = async () => {
+      this.#cancelTimer = undefined;
+      const isLast = clock.monotonic() >= waitUntil;
+      const sighting = await this.#look(isLast ? LAST_LOOK_MS : undefined);
+      if (!isWaiting()) return;
+      if (sighting.kind === "present") {
+        this.#see(sighting.sid);
+        this.#signal("ParticipantLookupSuccessful");
+        return;
+      }
+      const now = clock.monotonic();
+      // An SFU that only rests may have the participant; the homeserver's own timer has not.
+      const isPointless = !(sighting.kind === "unknown" && sighting.everAnswered) ||
+        now >= this.#deadline;
+      if (isLast && isPointless) {
+        this.#signal("WaitingStateTimedOut");
+        return;
+      }
+      const wait = nextLookMs(++looks, EXPECT_AGAIN_MS, random());
+      this.#cancelTimer = clock.after(isLast ? wait : Math.min(wait, waitUntil - now), step);
+    };
+    void step();
+  }
+
+  /** Makes sure whether the participant is gone. */
+  #confirm(reason: Doubt): void {
+    const { clock, random } = this.#deps;
+    // What the SFU has told once stays told.
+    const doubt = { ...reason, isTold: reason.isTold || this.#doubt?.isTold === true };
+    this.#settle();
+    this.#doubt = doubt;
+    let absences = 0;
+    let failures = 0;
+
+    const step = async () => {
+      this.#cancelConfirmation = undefined;
+      const sighting = await this.#look();
+      if (this.#doubt !== doubt || this.#isStopped) return;
+      if (sighting.kind === "present") {
+        this.#see(sighting.sid);
+        return;
+      }
+      if (sighting.kind === "absent") absences++;
+      const isGone = absences === 2 ||
+        (sighting.kind === "unknown" && !sighting.everAnswered && doubt.isTold);
+      if (isGone) {
+        this.#signal(doubt.isTold ? "ParticipantConnectionAborted" : "SFUParticipantGone");
+        return;
+      }
+      const wait = sighting.kind === "absent"
+        ? doubt.confirmAfterMs
+        : nextLookMs(++failures, ASK_AGAIN_MS, random());
+      this.#cancelConfirmation = clock.after(wait, step);
+    };
+    void step();
+  }
+
+  /** The participant is there: no doubt about it any more. */
+  #settle(): void {
+    this.#doubt = undefined;
+    this.#cancelConfirmation?.();
+    this.#cancelConfirmation = undefined;
+  }
+
+  /** Looks for the participant. A connection whose end has been told is as good as none. */
+  async #look(timeoutMs?: number): Promise<Sighting> {
+    const { room, identity, otherIdentity } = this.job;
+    const identities: LiveKitIdentity[] = [identity];
+    if (otherIdentity !== undefined) identities.push(otherIdentity);
+    const looking = this.#deps.sfu.look(room, identities);
+    const sighting = await (timeoutMs === undefined ? looking : this.#within(looking, timeoutMs));
+    if (sighting.kind !== "present" || this.#endOf(sighting.sid) === undefined) return sighting;
+    return { kind: "absent" };
+  }
+
+  #within(looking: Promise<Sighting>, timeoutMs: number): Promise<Sighting> {
+    return new Promise((resolve) => {
+      const cancel = this.#deps.clock.after(
+        timeoutMs,
+        () => resolve({ kind: "unknown", everAnswered: true }),
+      );
+      void looking.then((sighting) => {
+        cancel();
+        resolve(sighting);
+      });
+    });
+  }
+
+  #cancelTimers(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#settle();
+  }
+}
