@@ -1,14 +1,16 @@
 import { STATUS_CODE } from "@std/http/status";
 import type { Clock } from "../clock.ts";
-import { MatrixError } from "../matrix/errors.ts";
-import type { SfuEvent, WebhookReader } from "../sfu/webhook.ts";
+import { MatrixError, UpstreamError } from "../matrix/errors.ts";
+import type { SfuEvent } from "../sfu/sfu_event.ts";
+import type { WebhookReader } from "../sfu/webhook.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { readBody } from "./read_json.ts";
 
 /** What the endpoint needs. */
 export interface WebhookEndpointOptions {
   readonly read: WebhookReader;
-  readonly receive: (event: SfuEvent) => void;
+  /** Takes an event in; rejects with an `UpstreamError` when it could not be kept. */
+  readonly receive: (event: SfuEvent) => Promise<void>;
   readonly clock: Clock;
 }
 
@@ -17,23 +19,37 @@ const BODY_TIMEOUT_MS = 10_000;
 
 /**
  * Makes `POST /sfu_webhook`: 200 for anything that LiveKit signed, 401 for all
- * else. LiveKit logs the status, so the operator finds a wrong key there too.
+ * else, 503 when the event could not be kept, upon which LiveKit sends it again.
+ * LiveKit logs the status, so the operator finds a wrong key there too.
  */
 export function createWebhookEndpoint({ read, receive, clock }: WebhookEndpointOptions): Endpoint {
   const limits = { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS, clock };
   return async (request) => {
-    const authorization = request.headers.get("authorization") ?? "";
-    const body = await readBody(request, limits);
-    const event = await read(new TextDecoder().decode(body), authorization);
-    if (event === undefined) {
+    // Who has no key is told so before a byte of the body is waited for.
+    const readEvent = read(request.headers.get("authorization") ?? "");
+    if (readEvent === undefined) throw notSigned();
+    const event = readEvent(await readBody(request, limits));
+    if (event === undefined) throw notSigned();
+    try {
+      await receive(event);
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error;
       throw new MatrixError(
-        "M_UNAUTHORIZED",
-        STATUS_CODE.Unauthorized,
-        "The webhook is not signed with the key of this service",
-        { cause: new Error("is webhook.api_key in LiveKit's configuration LIVEKIT_KEY?") },
+        "M_UNKNOWN",
+        STATUS_CODE.ServiceUnavailable,
+        "The event could not be kept",
+        { cause: error },
       );
     }
-    receive(event);
     return { status: STATUS_CODE.OK };
   };
+}
+
+function notSigned(): MatrixError {
+  return new MatrixError(
+    "M_UNAUTHORIZED",
+    STATUS_CODE.Unauthorized,
+    "The webhook is not signed with the key of this service",
+    { cause: new Error("is webhook.api_key in LiveKit's configuration LIVEKIT_KEY?") },
+  );
 }

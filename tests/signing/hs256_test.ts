@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { TokenVerifier } from "livekit-server-sdk";
 import { Secret } from "../../lib/secret.ts";
-import { createSigner } from "../../lib/signing/hs256.ts";
+import { createSigner, createVerifier } from "../../lib/signing/hs256.ts";
 
 const SECRET = "a-secret-of-thirty-two-characters!";
 
@@ -82,3 +82,45 @@ for (const length of [1, 63, 64, 65, 128, 1_000]) {
     }
   });
 }
+
+// RFC 7515, appendix A.1: header and claims have line breaks in them, the key is 64 bytes of its own.
+const RFC_7515_TOKEN = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." +
+  "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ" +
+  ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+Deno.test("createVerifier() judges other signers' tokens as node:crypto's own HMAC does", () => {
+  const [header, claims] = RFC_7515_TOKEN.split(".");
+  const input = `${header}.${claims}`;
+  for (const secret of ["", "short", "a-secret-of-thirty-two-characters!", "x".repeat(65), "é😀"]) {
+    const verify = createVerifier(new Secret(secret));
+    const signature = createHmac("sha256", secret).update(input).digest("base64url");
+    assertEquals(verify(`${input}.${signature}`), {
+      iss: "joe",
+      exp: 1300819380,
+      "http://example.com/is_root": true,
+    });
+    assertEquals(verify(RFC_7515_TOKEN), undefined);
+  }
+});
+
+Deno.test("createVerifier() refuses a token changed in any place", () => {
+  const secret = new Secret("a-secret-of-thirty-two-characters!");
+  const verify = createVerifier(secret);
+  const token = createSigner(secret)({ iss: "key", exp: 1 });
+  for (let at = 0; at < token.length; at++) {
+    for (const letter of ["", "A", "b", "=", ".", "é"]) {
+      if (token[at] === letter) continue;
+      assertEquals(verify(token.slice(0, at) + letter + token.slice(at + 1)), undefined);
+    }
+  }
+});
+
+Deno.test("createVerifier() refuses claims that are no object", () => {
+  const secret = new Secret("a-secret-of-thirty-two-characters!");
+  const header = btoa('{"alg":"HS256"}').replaceAll("=", "");
+  for (const claims of ["", "null", "[]", "1", "{"]) {
+    const input = `${header}.${btoa(claims).replaceAll("=", "")}`;
+    const signature = createHmac("sha256", secret.reveal()).update(input).digest("base64url");
+    assertEquals(createVerifier(secret)(`${input}.${signature}`), undefined);
+  }
+});
