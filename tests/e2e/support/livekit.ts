@@ -23,14 +23,21 @@ export interface LiveKit extends AsyncDisposable {
 const API_KEY = "APIe2etests";
 const API_SECRET = "e2e-secret-of-the-tests-0123456789abcdef";
 
+/** What {@linkcode startLiveKit} may be told. */
+export interface LiveKitOptions {
+  /** Where the server sends its webhooks; nowhere unless told. */
+  webhookUrls?: string[];
+}
+
 /** Starts a livekit-server for the tests and waits until it serves. */
-export async function startLiveKit(): Promise<LiveKit> {
+export async function startLiveKit({ webhookUrls = [] }: LiveKitOptions = {}): Promise<LiveKit> {
   const [port, tcpPort, udpPort] = freePorts(3) as [number, number, number];
   const config = JSON.stringify({
     port,
     bind_addresses: ["127.0.0.1"],
     keys: { [API_KEY]: API_SECRET },
     room: { auto_create: false },
+    ...(webhookUrls.length === 0 ? {} : { webhook: { api_key: API_KEY, urls: webhookUrls } }),
     rtc: {
       tcp_port: tcpPort,
       udp_port: udpPort,

@@ -21,6 +21,15 @@ export interface MatrixClient {
   register(localpart: string): Promise<MatrixUser>;
   /** Asks for an OpenID token of a user. */
   requestOpenIdToken(user: MatrixUser): Promise<OpenIdToken>;
+  /**
+   * Makes any other call for a user.
+   *
+   * @param path Path and query below the homeserver's address.
+   * @param body Sent as JSON; absent where the method has none.
+   * @throws {Error} On any status that is no success; the message has the path without its query.
+   */
+  // deno-lint-ignore no-explicit-any -- the tests look into whatever came
+  request(user: MatrixUser, method: string, path: string, body?: unknown): Promise<any>;
   /** Closes the connections. */
   close(): void;
 }
@@ -37,15 +46,21 @@ export interface MatrixClientOptions {
 export function createMatrixClient({ baseUrl, caPem }: MatrixClientOptions): MatrixClient {
   const client = Deno.createHttpClient({ caCerts: [caPem] });
 
-  async function post<T>(path: string, body: unknown, accessToken?: string): Promise<T> {
+  async function send<T>(
+    method: string,
+    path: string,
+    body: unknown,
+    accessToken?: string,
+  ): Promise<T> {
     const response = await fetch(new URL(path, baseUrl), {
       client,
-      method: "POST",
-      body: JSON.stringify(body),
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       headers: accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` },
     });
     if (!response.ok) {
-      throw new Error(`POST ${path} failed: ${response.status} ${await response.text()}`);
+      const [pathOnly] = path.split("?");
+      throw new Error(`${method} ${pathOnly} failed: ${response.status} ${await response.text()}`);
     }
     return await response.json();
   }
@@ -57,7 +72,8 @@ export function createMatrixClient({ baseUrl, caPem }: MatrixClientOptions): Mat
       return response.ok;
     },
     async register(localpart) {
-      const reply = await post<{ user_id: string; device_id: string; access_token: string }>(
+      const reply = await send<{ user_id: string; device_id: string; access_token: string }>(
+        "POST",
         "/_matrix/client/v3/register",
         {
           username: localpart,
@@ -72,11 +88,13 @@ export function createMatrixClient({ baseUrl, caPem }: MatrixClientOptions): Mat
       };
     },
     requestOpenIdToken: ({ userId, accessToken }) =>
-      post<OpenIdToken>(
+      send<OpenIdToken>(
+        "POST",
         `/_matrix/client/v3/user/${encodeURIComponent(userId)}/openid/request_token`,
         {},
         accessToken,
       ),
+    request: ({ accessToken }, method, path, body) => send(method, path, body, accessToken),
     close: () => client.close(),
   };
 }

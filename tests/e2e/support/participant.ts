@@ -21,6 +21,8 @@ export interface JoinDetails {
 export interface Participant extends AsyncDisposable {
   /** Its identity, as the SFU says. */
   readonly identity: string;
+  /** Resolves when the connection was lost for the first time and is back. */
+  readonly reconnected: Promise<void>;
   /** Publishes a tone until the participant leaves. */
   publishTone(): Promise<void>;
   /** Waits until sound, not silence, of somebody else arrives; returns the publisher's identity. */
@@ -49,6 +51,8 @@ export async function joinCall({ url, jwt }: JoinDetails): Promise<Participant> 
     await listen(track);
     noteSound(publisher.identity);
   });
+  const { promise: reconnected, resolve: noteReturn } = Promise.withResolvers<void>();
+  room.on(RoomEvent.Reconnected, () => noteReturn());
   await room.connect(url, jwt, { autoSubscribe: true, dynacast: false });
 
   const local = room.localParticipant;
@@ -57,6 +61,7 @@ export async function joinCall({ url, jwt }: JoinDetails): Promise<Participant> 
   let left = false;
   return {
     identity: local.identity,
+    reconnected,
     hear: () => within(heard, HEAR_TIMEOUT_MS, `${local.identity} heard nobody`),
     async publishTone() {
       const source = new AudioSource(SAMPLE_RATE, 1);

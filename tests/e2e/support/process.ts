@@ -8,6 +8,8 @@ export interface RunningProcess extends AsyncDisposable {
   readonly lines: readonly string[];
   /** Resolves when the process has ended, however it ended. */
   readonly ended: Promise<Deno.CommandStatus>;
+  /** Writes a line to its standard input, which `stdin` must have opened. */
+  writeLine(line: string): Promise<void>;
   /** Sends a signal to this process alone. */
   kill(signal: Deno.Signal): void;
   /** Ends the process: SIGTERM, then SIGKILL when it takes longer than the grace. Safe to repeat. */
@@ -24,6 +26,10 @@ export interface StartProcessOptions {
   name: string;
   /** How long {@linkcode RunningProcess.stop} waits after SIGTERM. */
   graceMs?: number;
+  /** Opens its standard input for {@linkcode RunningProcess.writeLine}. */
+  stdin?: "piped";
+  /** Sees every line as it arrives. */
+  onLine?(line: string): void;
 }
 
 /**
@@ -33,21 +39,27 @@ export interface StartProcessOptions {
  * @returns The process, which the caller must stop.
  */
 export function startProcess(command: string, options: StartProcessOptions): RunningProcess {
-  const { args, env = {}, cwd, name, graceMs = 5_000 } = options;
+  const { args, env = {}, cwd, name, graceMs = 5_000, stdin = "null", onLine } = options;
   const child = new Deno.Command(command, {
     args,
     env,
     ...(cwd === undefined ? {} : { cwd }),
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "piped",
   }).spawn();
   const lines: string[] = [];
   const reading = Promise.all([child.stdout, child.stderr].map(async (stream) => {
-    for await (const line of stream.pipeThrough(new TextLineStream())) lines.push(line);
+    for await (const line of stream.pipeThrough(new TextLineStream())) {
+      lines.push(line);
+      onLine?.(line);
+    }
   }));
+  const input = stdin === "piped" ? child.stdin.getWriter() : undefined;
   const ended = child.status.then(async (status) => {
     await reading;
+    // Its other end has gone, which makes closing fail.
+    await input?.close().catch(() => {});
     return status;
   });
   let running = true;
@@ -62,6 +74,9 @@ export function startProcess(command: string, options: StartProcessOptions): Run
   function kill(signal: Deno.Signal): void {
     if (running) child.kill(signal);
   }
+  async function writeLine(line: string): Promise<void> {
+    await input?.write(new TextEncoder().encode(`${line}\n`));
+  }
   async function stop(): Promise<void> {
     if (!running) return;
     kill("SIGTERM");
@@ -69,5 +84,5 @@ export function startProcess(command: string, options: StartProcessOptions): Run
     await noteEnd;
     clearTimeout(timer);
   }
-  return { name, lines, ended, kill, stop, [Symbol.asyncDispose]: stop };
+  return { name, lines, ended, writeLine, kill, stop, [Symbol.asyncDispose]: stop };
 }

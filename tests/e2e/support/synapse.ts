@@ -26,19 +26,25 @@ export interface SynapseOptions {
   ca: TestCa;
   /** The name without the port; two servers need not differ in it. */
   host: "localhost" | "127.0.0.1";
+  /** Keeps Synapse's own limit on calls about delayed events: one a second, five at once. */
+  limitsDelayedEvents?: boolean;
 }
 
 /** Enough requests for any storm of the tests: Synapse's limits are not what they are about. */
 const NO_LIMIT = { per_second: 10_000, burst_count: 10_000 };
 
 /** Starts a Synapse whose client and federation APIs share one TLS port, and waits until it serves. */
-export async function startSynapse({ ca, host }: SynapseOptions): Promise<Synapse> {
+export async function startSynapse(
+  { ca, host, limitsDelayedEvents = false }: SynapseOptions,
+): Promise<Synapse> {
   const [port] = freePorts(1) as [number];
   const serverName = `${host}:${port}`;
   await using parts = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir({ prefix: "matrixrtc-auth-synapse-" });
   parts.defer(() => Deno.remove(dir, { recursive: true }));
-  const configPath = await writeConfig(dir, serverName, port, await ca.issue([host]));
+  const configPath = await writeConfig(dir, serverName, port, await ca.issue([host]), {
+    ...(limitsDelayedEvents ? {} : { rc_delayed_event_mgmt: NO_LIMIT }),
+  });
   const python = installed("synapsePython");
   const args = ["-m", "synapse.app.homeserver", "--config-path", configPath];
 
@@ -81,10 +87,13 @@ async function writeConfig(
   serverName: string,
   port: number,
   tls: { cert: string; key: string },
+  more: Record<string, unknown>,
 ): Promise<string> {
   const at = (name: string) => join(dir, name);
   const config = {
     server_name: serverName,
+    // Makes Synapse serve /.well-known/matrix/client, which says where its client API is.
+    public_baseurl: `https://${serverName}/`,
     listeners: [{
       port,
       bind_addresses: ["127.0.0.1"],
@@ -110,6 +119,10 @@ async function writeConfig(
     rc_registration: NO_LIMIT,
     rc_login: { address: NO_LIMIT, account: NO_LIMIT, failed_attempts: NO_LIMIT },
     rc_message: NO_LIMIT,
+    rc_room_creation: NO_LIMIT,
+    rc_joins: { local: NO_LIMIT, remote: NO_LIMIT },
+    max_event_delay_duration: "24h",
+    ...more,
   };
   const logging = {
     version: 1,

@@ -19,8 +19,14 @@ export interface World extends AsyncDisposable {
   startService(more?: Record<string, string>): Promise<RunningService>;
 }
 
+/** What {@linkcode startWorld} may be told. */
+export interface WorldOptions {
+  /** Where the SFU sends its webhooks. */
+  webhookUrls?: string[];
+}
+
 /** Starts two Synapses and a LiveKit; ends them in reverse. */
-export async function startWorld(): Promise<World> {
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await using parts = new AsyncDisposableStack();
   const ca = await createTestCa();
   const dir = await Deno.makeTempDir({ prefix: "matrixrtc-auth-world-" });
@@ -28,7 +34,7 @@ export async function startWorld(): Promise<World> {
   const caFile = join(dir, "ca.pem");
   await Deno.writeTextFile(caFile, ca.pem);
 
-  const sfu = parts.use(await startLiveKit());
+  const sfu = parts.use(await startLiveKit(options));
   // One after the other: there are two cores, and each start keeps more than one busy.
   const near = parts.use(await startSynapse({ ca, host: "localhost" }));
   const far = parts.use(await startSynapse({ ca, host: "127.0.0.1" }));

@@ -1,0 +1,201 @@
+import { assert, assertEquals } from "@std/assert";
+import type { RunningService } from "../support/service.ts";
+import {
+  announceUser,
+  type CallWorld,
+  delegate,
+  joinDelegated,
+  startCallWorld,
+} from "./support/call_world.ts";
+import { getToken, sfuGet } from "./support/exchange.ts";
+import { abortJoin } from "./support/aborted_join.ts";
+import { createScenarios } from "./support/scenarios.ts";
+
+// Whose leave is shown in the room, and when: real Synapses, a real LiveKit, browsers that hang up,
+// die, reconnect or never come.
+
+/** LiveKit tells of a killed participant after about 21 s. */
+const KILLED_MS = 35_000;
+
+interface Place extends CallWorld {
+  /** Told by webhooks alone: what it gets right is not the polling's merit. */
+  readonly service: RunningService;
+}
+
+async function startPlace(): Promise<Place> {
+  await using parts = new AsyncDisposableStack();
+  const world = parts.use(await startCallWorld());
+  const service = parts.use(
+    await world.startService({
+      MATRIXRTC_DELEGATION: "on",
+      LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS: "0",
+    }),
+  );
+  const all = parts.move();
+  return { ...world, service, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+const scenario = createScenarios(startPlace, 6);
+
+scenario("a browser is killed: the others see the user leave", async (world) => {
+  const alice = await joinDelegated(world, world.service, "killed");
+  await world.tap.waitFor(alice.membership.delayId, "restart");
+  await alice.caller.kill();
+  await alice.membership.left(KILLED_MS);
+  assertEquals(world.tap.statuses(alice.membership.delayId, "send"), [200]);
+});
+
+scenario("a user hangs up: the others see it within two seconds", async (world) => {
+  const alice = await joinDelegated(world, world.service, "hangs-up");
+  await world.tap.waitFor(alice.membership.delayId, "restart");
+  assert(await alice.membership.isThere());
+  await alice.caller.hangUp();
+  await alice.membership.left(2_000);
+  assertEquals(world.tap.statuses(alice.membership.delayId, "send"), [200]);
+});
+
+scenario(
+  "a client that is told by .well-known where the homeserver is: the leave gets there",
+  async (world) => {
+    await using service = await world.startService({ LIVEKIT_CS_API_URL_OVERRIDES: "" });
+    const alice = await joinDelegated(world, service, "well-known");
+    await world.hub.waitFor(alice.liveKitRoom, { event: "participant_joined" });
+    await alice.caller.hangUp();
+    await alice.membership.left(2_000);
+    assertEquals(world.tap.statuses(alice.membership.delayId, "send"), []);
+  },
+);
+
+scenario(
+  "a user gets a token and never joins: the leave comes when the delay is over",
+  async (world) => {
+    // The homeserver would wait an hour; only the service has been told three seconds.
+    const alice = await announceUser(world.near, "never-joins");
+    world.hub.route(alice.liveKitRoom, world.service.url);
+    await delegate(world.service.url, alice, "/get_token", 3_000);
+    assert(await alice.membership.isThere());
+    await alice.membership.left(8_000);
+    assertEquals(world.tap.statuses(alice.membership.delayId, "restart"), []);
+    assertEquals(world.tap.statuses(alice.membership.delayId, "send"), [200]);
+  },
+);
+
+scenario(
+  "a browser reconnects at once: no leave, and the new session is protected",
+  async (world) => {
+    const alice = await joinDelegated(world, world.service, "reconnects");
+    const { hub, tap } = world;
+    await hub.waitFor(alice.liveKitRoom, { event: "participant_joined" });
+    await alice.caller.join(alice.details);
+    await hub.waitFor(alice.liveKitRoom, {
+      event: "participant_left",
+      reason: "DUPLICATE_IDENTITY",
+    });
+    await hub.waitFor(alice.liveKitRoom, { event: "participant_joined" }, 2);
+    assert(await alice.membership.isThere());
+
+    await alice.caller.kill();
+    await hub.waitFor(alice.liveKitRoom, { event: "participant_left" }, 2);
+    await alice.membership.left(5_000);
+    assertEquals(tap.statuses(alice.membership.delayId, "send"), [200]);
+  },
+);
+
+scenario(
+  "the first attempt to connect fails and the second works: it is protected",
+  async (world) => {
+    const { hub, service, tap } = world;
+    const alice = await announceUser(world.near, "second-attempt");
+    hub.route(alice.liveKitRoom, service.url);
+    const details = await delegate(service.url, alice);
+    await abortJoin(details);
+    await hub.waitFor(alice.liveKitRoom, { event: "participant_connection_aborted" });
+    assert(await alice.membership.isThere());
+
+    const caller = await world.startCaller();
+    await caller.join(details);
+    await hub.waitFor(alice.liveKitRoom, { event: "participant_joined" });
+    await tap.waitFor(alice.membership.delayId, "restart");
+    await caller.kill();
+    await alice.membership.left(KILLED_MS);
+    assertEquals(tap.statuses(alice.membership.delayId, "send"), [200]);
+  },
+);
+
+scenario(
+  "joined by /sfu/get, delegated by /delegate_delayed_leave: the user is found",
+  async (world) => {
+    const { hub, service, tap } = world;
+    const alice = await announceUser(world.near, "compatible");
+    hub.route(alice.liveKitRoom, service.url);
+    const caller = await world.startCaller();
+    await caller.join(await sfuGet(service.url, world.near.client, alice.user, alice.call));
+    await delegate(service.url, alice, "/delegate_delayed_leave");
+    await tap.waitFor(alice.membership.delayId, "restart");
+    await caller.hangUp();
+    await alice.membership.left(2_000);
+    assertEquals(tap.statuses(alice.membership.delayId, "send"), [200]);
+  },
+);
+
+scenario(
+  "joined by /get_token, delegated by /delegate_delayed_leave: the user is found",
+  async (world) => {
+    const { hub, service, tap } = world;
+    const alice = await announceUser(world.near, "delegates-later");
+    hub.route(alice.liveKitRoom, service.url);
+    const caller = await world.startCaller();
+    await caller.join(await getToken(service.url, world.near.client, alice.user, alice.call));
+    await delegate(service.url, alice, "/delegate_delayed_leave");
+    await tap.waitFor(alice.membership.delayId, "restart");
+    await caller.hangUp();
+    await alice.membership.left(2_000);
+    assertEquals(tap.statuses(alice.membership.delayId, "send"), [200]);
+  },
+);
+
+scenario(
+  "a client's second delegation replaces the first: only the new leave is sent",
+  async (world) => {
+    const { service, tap } = world;
+    const alice = await joinDelegated(world, service, "replaces", { entrance: "/sfu/get" });
+    await tap.waitFor(alice.membership.delayId, "restart");
+    const again = { ...alice, membership: await alice.membership.announceAgain() };
+    await delegate(service.url, again, "/sfu/get");
+    await tap.waitFor(again.membership.delayId, "restart");
+    await alice.caller.hangUp();
+    await again.membership.left(2_000);
+    assertEquals(tap.statuses(again.membership.delayId, "send"), [200]);
+    assertEquals(tap.statuses(alice.membership.delayId, "send"), []);
+  },
+);
+
+scenario(
+  "MATRIXRTC_DELEGATE_FOR=all: a restricted user's browser is killed, and the user leaves",
+  async (world) => {
+    await using service = await world.startService({ MATRIXRTC_DELEGATE_FOR: "all" });
+    const bob = await announceUser(world.far, "restricted");
+    world.hub.route(bob.liveKitRoom, service.url);
+    // Only a full-access user makes the room; nobody asks whether that user is in it.
+    const host = await world.near.client.register("restricted-host");
+    await getToken(service.url, world.near.client, host, bob.call);
+    const caller = await world.startCaller();
+    await caller.join(await delegate(service.url, bob));
+    await world.farTap.waitFor(bob.membership.delayId, "restart");
+    await caller.kill();
+    await bob.membership.left(KILLED_MS);
+    assertEquals(world.farTap.statuses(bob.membership.delayId, "send"), [200]);
+  },
+);
+
+scenario("the SFU has no webhooks: polling alone finds who has left", async (world) => {
+  await using service = await world.startService({ LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS: "2" });
+  const alice = await announceUser(world.near, "polled");
+  const details = await delegate(service.url, alice);
+  const caller = await world.startCaller();
+  await caller.join(details);
+  await world.tap.waitFor(alice.membership.delayId, "restart");
+  await caller.hangUp();
+  await alice.membership.left(8_000);
+  assertEquals(world.tap.statuses(alice.membership.delayId, "send"), [200]);
+});
