@@ -1,5 +1,6 @@
 /** Calls to LiveKit's RoomService: Twirp with JSON bodies. */
 
+import { STATUS_CODE } from "@std/http/status";
 import { UpstreamError } from "../matrix/errors.ts";
 import type { HttpClient, HttpResponse, HttpTarget } from "../net/http_client.ts";
 import type { ServiceGrant } from "../signing/service_token.ts";
@@ -10,14 +11,29 @@ export class SfuError extends UpstreamError {
 
   /** LiveKit's own code (`not_found`, `unauthenticated` …), where the answer came from LiveKit. */
   readonly twirpCode: string | undefined;
+  /** The status of an answer that did not come from LiveKit's RoomService. */
+  readonly status: number | undefined;
 
   constructor(
     hop: UpstreamError["hop"],
     message: string,
-    options?: ErrorOptions & { twirpCode?: string },
+    options?: ErrorOptions & { twirpCode?: string; status?: number },
   ) {
     super(hop, message, options);
     this.twirpCode = options?.twirpCode;
+    this.status = options?.status;
+  }
+
+  /** Whether the SFU cannot be asked at all, as opposed to having said no. */
+  get isOutage(): boolean {
+    if (this.hop !== "answer") return this.hop !== "policy";
+    return this.twirpCode === "unavailable" || (this.status !== undefined && this.status >= 500);
+  }
+
+  /** Whether what was called does not exist there: an older LiveKit, or a proxy with a list. */
+  get isUnknownMethod(): boolean {
+    return this.twirpCode === "bad_route" ||
+      (this.status !== undefined && UNKNOWN_METHOD_STATUSES.includes(this.status));
   }
 }
 
@@ -26,6 +42,8 @@ export interface TwirpCall {
   readonly method: string;
   readonly body: Readonly<Record<string, unknown>>;
   readonly grant: ServiceGrant;
+  /** How large the answer may be; a mebibyte unless told. */
+  readonly maxBodyBytes?: number;
 }
 
 /** Makes calls; throws {@linkcode SfuError}. */
@@ -43,6 +61,10 @@ export interface TwirpOptions {
 const TIMEOUT_MS = 5_000;
 const MAX_BODY_BYTES = 1024 * 1024;
 const UTF_8 = new TextDecoder();
+const UNKNOWN_METHOD_STATUSES: readonly number[] = [
+  STATUS_CODE.NotFound,
+  STATUS_CODE.MethodNotAllowed,
+];
 
 /**
  * Makes the function that calls RoomService.
@@ -51,7 +73,7 @@ const UTF_8 = new TextDecoder();
  * a proxy's 404 says nothing about rooms.
  */
 export function createTwirp({ client, target, basePath, serviceToken }: TwirpOptions): Twirp {
-  return async ({ method, body, grant }) => {
+  return async ({ method, body, grant, maxBodyBytes = MAX_BODY_BYTES }) => {
     const path = `${basePath}/twirp/livekit.RoomService/${method}`;
     const token = serviceToken(grant);
     const where = () => `${method} at ${target.protocol}://${target.hostHeader}${basePath}`;
@@ -66,7 +88,7 @@ export function createTwirp({ client, target, basePath, serviceToken }: TwirpOpt
         },
         body: JSON.stringify(body),
         timeoutMs: TIMEOUT_MS,
-        maxBodyBytes: MAX_BODY_BYTES,
+        maxBodyBytes,
       });
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error;
@@ -105,7 +127,9 @@ function describeFailure(
   const hint = status === 401 || status === 403
     ? "check key, secret and clock"
     : "is this LiveKit, or a proxy in front of it?";
-  return new SfuError("answer", `${where}: HTTP ${status} with ${kindOf(body)} (${hint})`);
+  return new SfuError("answer", `${where}: HTTP ${status} with ${kindOf(body)} (${hint})`, {
+    status,
+  });
 }
 
 // The text itself stays out: what an unknown server says may hold anything.

@@ -62,3 +62,32 @@ Deno.test("createServiceTokens() makes a new token when the system's clock is se
   assertEquals(Number(claimsOf(second).nbf), Math.floor(clock.now() / 1000));
   assertNotEquals(second, first);
 });
+
+Deno.test("createServiceTokens() makes an administrator of one room, and of each by itself", async () => {
+  const { tokenFor } = createTokens(Date.now());
+  const token = tokenFor({ roomAdmin: "call" });
+  const claims = await new TokenVerifier("devkey", SECRET).verify(token);
+  assertEquals(claims.video, { roomAdmin: true, room: "call" });
+  assertEquals(tokenFor({ roomAdmin: "call" }), token);
+  assertEquals(claimsOf(tokenFor({ roomAdmin: "other" })).video, {
+    roomAdmin: true,
+    room: "other",
+  });
+  assertEquals(claimsOf(tokenFor({ roomAdmin: "roomList" })).video, {
+    roomAdmin: true,
+    room: "roomList",
+  });
+  assertEquals(claimsOf(tokenFor("roomList")).video, { roomList: true });
+});
+
+Deno.test("createServiceTokens() keeps the tokens of the 1024 rooms that were used last", () => {
+  const { clock, tokenFor } = createTokens();
+  const first = tokenFor({ roomAdmin: "0" });
+  const second = tokenFor({ roomAdmin: "1" });
+  clock.advance(1_000);
+  for (let i = 2; i < 1_024; i++) tokenFor({ roomAdmin: `${i}` });
+  assertEquals(tokenFor({ roomAdmin: "0" }), first);
+  tokenFor({ roomAdmin: "1024" });
+  assertEquals(tokenFor({ roomAdmin: "0" }), first);
+  assertNotEquals(tokenFor({ roomAdmin: "1" }), second);
+});
