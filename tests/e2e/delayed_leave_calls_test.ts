@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { RunningService } from "../support/service.ts";
 import {
   announceUser,
+  type CallUser,
   type CallWorld,
   delegate,
   joinDelegated,
@@ -10,6 +11,7 @@ import {
 import { getToken, sfuGet } from "./support/exchange.ts";
 import { abortJoin } from "./support/aborted_join.ts";
 import { createScenarios } from "./support/scenarios.ts";
+import type { SeenWebhook } from "./support/webhook_hub.ts";
 
 // Whose leave is shown in the room, and when: real Synapses, a real LiveKit, browsers that hang up,
 // die, reconnect or never come.
@@ -36,6 +38,13 @@ async function startPlace(): Promise<Place> {
 }
 
 const scenario = createScenarios(startPlace, 6);
+
+/** Nothing that the SFU told before this made the service send the leave. */
+function assertSentAfter(left: SeenWebhook, { tap }: CallWorld, { membership }: CallUser): void {
+  for (const { at } of tap.calls(membership.delayId, "send")) {
+    assert(at > left.at, `The leave was sent ${left.at - at | 0} ms before the SFU told of it`);
+  }
+}
 
 scenario("a browser is killed: the others see the user leave", async (world) => {
   const alice = await joinDelegated(world, world.service, "killed");
@@ -92,11 +101,11 @@ scenario(
       reason: "DUPLICATE_IDENTITY",
     });
     await hub.waitFor(alice.liveKitRoom, { event: "participant_joined" }, 2);
-    assert(await alice.membership.isThere());
 
     await alice.caller.kill();
-    await hub.waitFor(alice.liveKitRoom, { event: "participant_left" }, 2);
+    const left = await hub.waitFor(alice.liveKitRoom, { event: "participant_left" }, 2);
     await alice.membership.left(5_000);
+    assertSentAfter(left, world, alice);
     assertEquals(tap.statuses(alice.membership.delayId, "send"), [200]);
   },
 );
@@ -110,14 +119,15 @@ scenario(
     const details = await delegate(service.url, alice);
     await abortJoin(details);
     await hub.waitFor(alice.liveKitRoom, { event: "participant_connection_aborted" });
-    assert(await alice.membership.isThere());
 
     const caller = await world.startCaller();
     await caller.join(details);
     await hub.waitFor(alice.liveKitRoom, { event: "participant_joined" });
     await tap.waitFor(alice.membership.delayId, "restart");
     await caller.kill();
-    await alice.membership.left(KILLED_MS);
+    const left = await hub.waitFor(alice.liveKitRoom, { event: "participant_left" });
+    await alice.membership.left(5_000);
+    assertSentAfter(left, world, alice);
     assertEquals(tap.statuses(alice.membership.delayId, "send"), [200]);
   },
 );
