@@ -42,6 +42,7 @@ Deno.test("DelayedEvents counts a second send, and tells when the last one that 
   assertEquals([events.send(0, 20), events.send(0, 30)], [true, false]);
   assertEquals(events.lastSendAt, 20);
   assertEquals(tell(events, 30), { sends: 1, twice: 1, missing: 1 });
+  assertEquals([events.countDue(30), events.countDue(1000)], [1, 0]);
   assertEquals(events.restart(0, 40), false);
   assertEquals(tell(events, 40), { sends: 1, twice: 1, missing: 1, restartsTooLate: 1 });
 });

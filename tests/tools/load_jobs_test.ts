@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ParticipantInfo, Room, RoomServiceClient, WebhookReceiver } from "livekit-server-sdk";
 import { startHttpServer } from "../fakes/http_server.ts";
 import { startRawServer } from "../fakes/raw_server.ts";
+import { ROOT } from "../support/service.ts";
 import { parseLoadArguments } from "../../tools/load/arguments.ts";
 import { userOfDelayId } from "../../tools/load/delayed_events.ts";
 import { LoadUsers } from "../../tools/load/load_users.ts";
@@ -252,4 +253,35 @@ Deno.test("parseLoadArguments() reads what jobs are to be like", () => {
   ) {
     assertThrows(() => read(name, value), TypeError, name);
   }
+});
+
+Deno.test({
+  name: "deno task load --jobs finds every fault of a careless service",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const options = ["--delay-seconds", "2", "--hold-seconds", "3", "--room-size", "4"];
+    const script = "tests/tools/load_careless_service.ts";
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "load", "--jobs", "10", "--script", script, ...options],
+      cwd: ROOT,
+      stdin: "null",
+      signal: AbortSignal.timeout(90_000),
+    }).output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    const { jobs } = JSON.parse(new TextDecoder().decode(stdout));
+    assertEquals([jobs.jobs, jobs.refused], [9, { 429: 1 }]);
+    const { lost, twice, missing, sentWhilePresent, sends, unknown } = jobs;
+    // The leave that was sent too early is sent once more when its user leaves.
+    assertEquals({ lost, twice, missing, sentWhilePresent, sends, unknown }, {
+      lost: 1,
+      twice: 2,
+      missing: 1,
+      sentWhilePresent: 1,
+      sends: 7,
+      unknown: 0,
+    });
+    assert(jobs.hold.restarts > 0 && jobs.restarts >= jobs.hold.restarts);
+    assert(jobs.latestRestartPercent > 40 && jobs.latestRestartPercent < 100);
+    assert(jobs.memory.heldRssMiB > 0 && jobs.leave.lastSendSeconds > 0);
+  },
 });

@@ -139,15 +139,23 @@ export class DelayedEvents {
     return true;
   }
 
-  /** What has become of all events by now. */
-  tally(now: number): DelayedEventsTally {
-    let missing = 0;
+  /** How many leaves are due and can still be sent by the service. */
+  countDue(now: number): number {
+    let due = 0;
     for (let user = 0; user < this.#state.length; user++) {
       this.#settle(user, now);
-      const state = this.#state[user];
-      // Whoever was thrown out before is in `lost`, and nothing of theirs is left to send.
-      if (this.#hasLeft[user] === 1 && (state === WAITING || state === FIRED)) missing++;
+      if (this.#hasLeft[user] === 1 && this.#state[user] === WAITING) due++;
     }
+    return due;
+  }
+
+  /** What has become of all events by now. */
+  tally(now: number): DelayedEventsTally {
+    // Whoever was thrown out before is in `lost`, and nothing of theirs is left to send.
+    const missing = this.countDue(now) + this.#state.reduce(
+      (fired, state) => fired + Number(state === FIRED),
+      0,
+    );
     return {
       restarts: this.#restarts,
       sends: this.#sends,

@@ -114,7 +114,7 @@ export class LoadUsers {
     return report;
   }
 
-  /** Everybody hangs up at once; waits until all their leaves are sent, or the time is over. */
+  /** Everybody hangs up at once; waits until no leave can be sent any more, or the time is over. */
   async leave(phase: PhaseOptions): Promise<LeaveReport> {
     const { now, sleep, rooms } = this.#deps;
     const { users, port } = this.#options;
@@ -133,7 +133,7 @@ export class LoadUsers {
       }
     });
     report.webhookSeconds = (now() - start) / 1000;
-    while (this.events.tally(now()).missing > 0 && now() - start < phase.timeoutMs) {
+    while (this.events.countDue(now()) > 0 && now() - start < phase.timeoutMs) {
       // With many users the count takes a moment itself.
       await sleep(POLL_MS + users / 1000);
     }

@@ -136,8 +136,8 @@ export async function measureJobs({ args, standIns, key, start, folder }: LoadCo
       homeserverHandshakes: held.homeserverHandshakes - joined.homeserverHandshakes,
     },
     leave: {
-      webhookSeconds: round(leaving.webhookSeconds),
-      lastSendSeconds: round(leaving.lastSendSeconds),
+      webhookSeconds: round(leaving.webhookSeconds, 3),
+      lastSendSeconds: round(leaving.lastSendSeconds, 3),
       cpuSeconds: round(left.cpu - held.cpu),
       standInsCpuSeconds: round(left.standInsCpu - held.standInsCpu),
       undeliveredWebhooks: leaving.undelivered,
