@@ -148,9 +148,8 @@ class QueueingWriter implements JobWriter {
   }
 
   #wakeSoon(): void {
+    // Otherwise the next attempt is set, and news alone are no reason to make it earlier.
     if (this.#failures === 0) this.#wake(COLLECT_MS);
-    // News alone are no reason to ask a store that fails before it is time.
-    else if (this.#nextAt === Infinity) this.#wake(this.#retryAfterMs());
   }
 
   /** Sees to it that the next go comes within so many milliseconds. */

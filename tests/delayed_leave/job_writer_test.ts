@@ -226,6 +226,37 @@ Deno.test("a store that fails with any other error is tried again, too", async (
   assertEquals(brief(await go(2)), ["update alice 0"]);
 });
 
+Deno.test("news of a job whose put fails go out with the next attempt, as a put", async () => {
+  const { writer, clock, go } = await createWorld();
+  const put = writer.put(ALICE, 1_000);
+  writer.update(later(ALICE, 1));
+  (await go(1)).fail();
+  await clock.waitForTimer(100);
+  clock.advance(100);
+  const second = await go(2);
+  assertEquals(brief(second), ["put alice 1"]);
+  second.fail();
+  await clock.waitForTimer(200);
+  writer.update(later(ALICE, 2));
+  clock.advance(200);
+  const third = await go(3);
+  assertEquals(brief(third), ["put alice 2"]);
+  third.answer();
+  await put;
+});
+
+Deno.test("late news of a job that is being removed do not bring it back", async () => {
+  const { writer, clock, go } = await createWorld();
+  writer.remove(ALICE.job);
+  clock.advance(20);
+  const first = await go(1);
+  writer.update(later(ALICE, 1));
+  first.fail();
+  await clock.waitForTimer(100);
+  clock.advance(100);
+  assertEquals(brief(await go(2)), ["remove alice"]);
+});
+
 Deno.test("what came before the failure stays in front of what comes after it", async () => {
   const { writer, clock, go } = await createWorld();
   writer.update(ALICE);
@@ -419,6 +450,58 @@ Deno.test("onLost() hears nothing of a job whose successor is here", async () =>
   assertEquals(lost, [key(ALICE)]);
 });
 
+Deno.test("onLost() hears nothing of news that were behind many others when the successor was kept", async () => {
+  const { writer, clock, go, lost } = await createWorld();
+  const put = writer.put(stored("alice", { restartedAt: 5 }), 1_000);
+  for (let n = 0; n < 500; n++) writer.update(stored(`user ${n}`));
+  writer.update(later(ALICE, 1));
+  (await go(1)).answer();
+  await put;
+  await clock.waitForTimer(0);
+  clock.advance(0);
+  (await go(2)).answer();
+  await clock.waitForTimer(20);
+  clock.advance(20);
+  const third = await go(3);
+  assertEquals(brief(third), ["update alice 1"]);
+  third.answer(["lost"]);
+  await writer.flush(1_000);
+  assertEquals(lost, []);
+});
+
+Deno.test("onLost() is told of a job that has come back from another replica and went again", async () => {
+  const { writer, clock, go, lost } = await createWorld();
+  const put = writer.put(stored("alice"), 1_000);
+  (await go(1)).answer();
+  await put;
+  writer.update(BOB);
+  await clock.waitForTimer(20);
+  clock.advance(20);
+  (await go(2)).answer();
+  await writer.flush(1_000);
+  writer.update(ALICE);
+  clock.advance(20);
+  (await go(3)).answer(["lost"]);
+  await writer.flush(1_000);
+  assertEquals(lost, [key(ALICE)]);
+});
+
+Deno.test("onLost() is told of a job whose successor was given up", async () => {
+  const { writer, clock, go, lost } = await createWorld();
+  const put = writer.put(stored("alice"), 1_000);
+  const rejected = assertRejects(() => put, StoreError);
+  const first = await go(1);
+  clock.advance(1_000);
+  await rejected;
+  writer.update(ALICE);
+  first.answer();
+  await clock.waitForTimer(20);
+  clock.advance(20);
+  (await go(2)).answer(["kept", "lost"]);
+  await writer.flush(1_000);
+  assertEquals(lost, [key(ALICE)]);
+});
+
 Deno.test("flush() writes at once, and resolves when nothing is left", async () => {
   const { writer, go, clock } = await createWorld();
   await writer.flush(1_000);
@@ -454,6 +537,8 @@ Deno.test("whatever happens, the store ends up with the newest jobs", async () =
   const step = fc.record({
     act: fc.constantFrom("put", "update", "remove", "wait"),
     who: fc.integer({ min: 0, max: 2 }),
+    // Before the put has resolved, too.
+    early: fc.boolean(),
     ms: fc.constantFrom(0, 20, 100, 600),
     // The store works, fails, or does as it is told and fails to say so.
     store: fc.constantFrom("works", "works", "fails", "fails late"),
@@ -472,29 +557,40 @@ Deno.test("whatever happens, the store ends up with the newest jobs", async () =
       };
       const writer = createJobWriter({ store, clock, random: () => 0.5, log, onLost: () => {} });
       /** What the service runs: a job counts once its put has resolved. */
-      const running = new Map<JobKey, StoredJob>();
-      const jobs: Job[] = [];
+      const running = new Map<JobKey, Job>();
+      const newest = new Map<JobKey, Job>();
+      const states = new Map<Job, StoredJob>();
+      const ended = new Set<Job>();
+      const givenUp: Job[] = [];
       const puts: Promise<void>[] = [];
       let time = 0;
-      for (const { act, who, ms, store } of steps) {
+      for (const { act, who, early, ms, store } of steps) {
         mood = store;
-        const identity = `user ${who}`;
-        const current = running.get(key(stored(identity)));
+        const one = stored(`user ${who}`, { restartedAt: ++time });
+        const job = (early ? newest : running).get(key(one));
         if (act === "put") {
-          const one = stored(identity, { restartedAt: ++time });
-          jobs.push(one.job);
-          puts.push(
-            writer.put(one, 500).then(() => void running.set(key(one), one), () => {}),
+          newest.set(key(one), one.job);
+          states.set(one.job, one);
+          const put = writer.put(one, 500).then(
+            () => {
+              // It has replaced the older one even if it has ended meanwhile.
+              if (ended.has(one.job)) running.delete(key(one));
+              else running.set(key(one), one.job);
+            },
+            () => void givenUp.push(one.job),
           );
-        } else if (act === "update" && current !== undefined) {
-          const news = later(current, ++time);
-          running.set(key(news), news);
-          writer.update(news);
-        } else if (act === "remove" && current !== undefined) {
-          running.delete(key(current));
-          writer.remove(current.job);
+          puts.push(put);
         } else if (act === "wait") {
           clock.advance(ms);
+        } else if (job !== undefined && !ended.has(job) && !givenUp.includes(job)) {
+          if (act === "update") {
+            states.set(job, later({ ...one, job }, time));
+            writer.update(states.get(job)!);
+          } else {
+            ended.add(job);
+            if (running.get(key(one)) === job) running.delete(key(one));
+            writer.remove(job);
+          }
         }
         // Lets what is due go on, as far as it can without time passing.
         for (let i = 0; i < 8; i++) await null;
@@ -502,15 +598,18 @@ Deno.test("whatever happens, the store ends up with the newest jobs", async () =
       mood = "works";
       await writer.flush(10_000);
       await Promise.all(puts);
-      for (const [key, { job, restartedAt }] of running) {
-        const there = kept.get(key);
+      for (const [place, job] of running) {
+        const there = kept.get(place);
         // A put that was given up may have taken the older job's place before it was removed.
-        if (there === undefined && jobs.some((other) => isRival(job, other))) continue;
-        assertEquals([there?.job === job, there?.restartedAt], [true, restartedAt]);
+        if (there === undefined && givenUp.some((other) => isRival(job, other))) continue;
+        assertEquals([there?.job === job, there?.restartedAt], [
+          true,
+          states.get(job)!.restartedAt,
+        ]);
       }
-      for (const key of kept.keys()) assertEquals(running.has(key), true);
+      for (const place of kept.keys()) assertEquals(running.has(place), true);
     }),
-    { numRuns: 200 },
+    { numRuns: 1_000 },
   );
 });
 
