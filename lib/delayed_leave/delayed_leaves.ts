@@ -86,9 +86,7 @@ export function createDelayedLeaves(options: DelayedLeavesOptions): DelayedLeave
     runners.set(keyOf(job), runner);
     const otherKey = otherKeyOf(job);
     if (otherKey !== undefined) byOtherIdentity.set(otherKey, runner);
-    if (job.userId !== undefined) {
-      jobsOfUser.set(job.userId, (jobsOfUser.get(job.userId) ?? 0) + 1);
-    }
+    count(job, 1);
     runner.start();
   }
 
@@ -110,12 +108,15 @@ export function createDelayedLeaves(options: DelayedLeavesOptions): DelayedLeave
     if (otherKey !== undefined && byOtherIdentity.get(otherKey) === runner) {
       byOtherIdentity.delete(otherKey);
     }
-    if (job.userId !== undefined) {
-      const left = (jobsOfUser.get(job.userId) ?? 1) - 1;
-      if (left === 0) jobsOfUser.delete(job.userId);
-      else jobsOfUser.set(job.userId, left);
-    }
+    count(job, -1);
     return true;
+  }
+
+  function count({ userId }: Job, change: number): void {
+    if (userId === undefined) return;
+    const jobs = (jobsOfUser.get(userId) ?? 0) + change;
+    if (jobs === 0) jobsOfUser.delete(userId);
+    else jobsOfUser.set(userId, jobs);
   }
 
   function retire(runner: JobRunner | undefined): void {
@@ -154,20 +155,27 @@ export function createDelayedLeaves(options: DelayedLeavesOptions): DelayedLeave
     },
   };
 
+  /** Whether a job takes the place of another one. */
+  function replaces(job: Job): boolean {
+    return runners.has(keyOf(job)) || rivals(job).length > 0;
+  }
+
   function refuseTooMany(job: Job): void {
-    if (runners.has(keyOf(job))) return;
     if (runners.size >= MAX_JOBS) {
       throw new UnavailableError("Too many delayed events are delegated", RETRY_AFTER_SECONDS);
     }
-    const count = job.userId === undefined ? 0 : jobsOfUser.get(job.userId) ?? 0;
-    if (count >= MAX_JOBS_PER_USER) {
+    const jobs = job.userId === undefined ? 0 : jobsOfUser.get(job.userId) ?? 0;
+    if (jobs >= MAX_JOBS_PER_USER) {
       throw new LimitExceededError("Too many delayed events of this user", RETRY_AFTER_SECONDS);
     }
   }
 
   async function handOver(job: Job, timeoutMs: number): Promise<void> {
-    refuseTooMany(job);
+    const isFurther = !replaces(job);
+    if (isFurther) refuseTooMany(job);
     const stored = { job, restartedAt: clock.now(), wasConnected: false };
+    // It counts from now on, or many that come at once would all find room.
+    if (isFurther) count(job, 1);
     try {
       await writer.put(stored, timeoutMs);
     } catch (error) {
@@ -175,6 +183,8 @@ export function createDelayedLeaves(options: DelayedLeavesOptions): DelayedLeave
       const before = runners.get(keyOf(job));
       if (before !== undefined) writer.update(before.stored);
       throw error;
+    } finally {
+      if (isFurther) count(job, -1);
     }
     if (!isClosed) add(stored);
   }
