@@ -1,12 +1,12 @@
-const MIN_PER_SECOND = 0.2;
 /** Faster than this is as good as without a limit. */
 const MAX_PER_SECOND = 1_000;
 const SLOWER = 0.7;
-/** What a request that was taken adds to the rate: the larger of a share of it and a number. */
-const FASTER_SHARE = 0.02;
-const FASTER_PER_SECOND = 0.05;
+/** What each request that is taken adds to the rate, which so grows by a tenth in a second, */
+const FASTER_PER_SECOND = 0.1;
+/** but by half in the beginning, when little is known of where the limit lies. */
+const FASTER_AT_FIRST_PER_SECOND = 0.5;
 /** How far back it counts what a server has taken. */
-const MEMORY_MS = 5_000;
+const MEMORY_MS = 1_000;
 /** Requests of so much time may go together, since no clock wakes us for each. */
 const BURST_MS = 50;
 const LONGEST_PAUSE_MS = 3_600_000;
@@ -34,6 +34,7 @@ const LONGEST_PAUSE_MS = 3_600_000;
 export class ServerPace {
   #pausedUntil = 0;
   #perSecond = Infinity;
+  #fasterPerSecond = FASTER_AT_FIRST_PER_SECOND;
   /** How many requests may begin, as of a moment. */
   #tokens = 0;
   #tokensAt = 0;
@@ -74,23 +75,28 @@ export class ServerPace {
     if (this.#perSecond === Infinity) return;
     this.#tokens = this.#tokensIn(now);
     this.#tokensAt = Math.max(now, this.#tokensAt);
-    this.#perSecond += Math.max(this.#perSecond * FASTER_SHARE, FASTER_PER_SECOND);
+    this.#perSecond += this.#fasterPerSecond;
     if (this.#perSecond > MAX_PER_SECOND) this.#perSecond = Infinity;
   }
 
   /**
    * The server has answered 429.
    *
+   * @param retryAfterMs For how long not to ask, > 0.
    * @param begunAt When the request began: those that were under way together
    * say the same thing once.
    */
   onLimited(now: number, begunAt: number, retryAfterMs: number): void {
     const pauseMs = Math.min(retryAfterMs, LONGEST_PAUSE_MS);
     this.#pausedUntil = Math.max(this.#pausedUntil, now + pauseMs);
-    if (begunAt >= this.#slowedAt) {
+    if (begunAt > this.#slowedAt) {
       this.#slowedAt = now;
+      this.#fasterPerSecond = this.#perSecond === Infinity
+        ? FASTER_AT_FIRST_PER_SECOND
+        : FASTER_PER_SECOND;
       const slower = Math.min(this.#perSecond * SLOWER, this.#takenBy(now));
-      this.#perSecond = Math.min(Math.max(slower, MIN_PER_SECOND), MAX_PER_SECOND);
+      // Who says when to come back expects one at least.
+      this.#perSecond = Math.min(Math.max(slower, 1_000 / pauseMs), MAX_PER_SECOND);
     }
     // The first one after the pause need not wait any longer.
     this.#tokens = 1;
