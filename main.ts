@@ -5,10 +5,13 @@ import { askHealth } from "./lib/cli/healthcheck.ts";
 import { helpText } from "./lib/cli/help.ts";
 import type { Config } from "./lib/config/config.ts";
 import { ConfigError, type Finding } from "./lib/config/config_error.ts";
+import { readRedisUrl } from "./lib/config/parse_redis_url.ts";
 import { formatSettings } from "./lib/config/format_settings.ts";
 import { loadConfig, type LoadedConfig } from "./lib/config/load_config.ts";
 import { WITHOUT_EFFECT } from "./lib/config/without_effect.ts";
 import { withDeadline } from "./lib/deadline.ts";
+import { chooseStore } from "./lib/delayed_leave/choose_store.ts";
+import { StoreError } from "./lib/delayed_leave/store.ts";
 import type { Handler } from "./lib/http/handler.ts";
 import { formatListenAddress, listen, type Listener } from "./lib/http/listen.ts";
 import { lookupAddresses } from "./lib/net/dial.ts";
@@ -33,6 +36,8 @@ const WARM_UP_AFTER_MS = 25;
 const ONE_SIGNAL_MS = 200;
 /** For the last replies to leave, at the end. */
 const SENDING_MS = 500;
+/** For the last news of jobs to be kept, after that. */
+const KEEPING_MS = 1_000;
 
 const clock = createSystemClock();
 
@@ -80,11 +85,17 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
   }
   const trust = installTlsTrust(readSystemTrust(config), config.caFile ? [config.caFile.pem] : []);
   const client = createOutgoingClient(config, { clock, lookup: lookupAddresses, trust });
-  const handle = createService(config, log, {
+  const service = createService(config, log, {
     clock,
     client,
     lookupSrv: (name) => lookupSrv(name, clock),
     random: Math.random,
+    store: chooseStore(config, log, {
+      clock,
+      lookup: lookupAddresses,
+      trust,
+      random: Math.random,
+    }),
   });
   const stopped = waitForSignal();
   // An error that nobody catches must not end the service for everyone else.
@@ -97,9 +108,17 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
     log.error(`bug: ${describeError(event.reason)}`);
   });
 
+  try {
+    await service.start();
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    log.error(`cannot start: ${describeError(error)}`);
+    await endLog(flush);
+    return EXIT.failure;
+  }
   let listener: Listener;
   try {
-    listener = await listen(config.listen, handle);
+    listener = await listen(config.listen, service.handle);
   } catch (error) {
     log.error(
       `cannot listen on ${formatListenAddress(config.listen)}: ${describeError(error)}; ` +
@@ -108,10 +127,7 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
     await endLog(flush);
     return EXIT.failure;
   }
-  // From here on nothing is read from files any more; a fault in a library cannot either.
-  await Deno.permissions.revoke({ name: "read" });
-  // A unix socket's file is removed at the end.
-  if (config.listen.kind !== "unix") await Deno.permissions.revoke({ name: "write" });
+  await giveUpFiles(config);
   log.info(`listening on ${listener.address}`, { version: VERSION, ...summaryOf(config) });
   // In development the service starts often and seldom meets a rush.
   if (Deno.build.standalone) {
@@ -121,13 +137,24 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
   log.info(`received ${await stopped}, finishing the requests in work`);
   try {
     const late = () => new Error(`requests were cut off after ${config.shutdownSeconds} s`);
-    await withDeadline(end(handle, listener), config.shutdownSeconds * 1000, clock, late);
+    await withDeadline(end(service.handle, listener), config.shutdownSeconds * 1000, clock, late);
     log.info("stopped");
   } catch (error) {
     log.warning(describeError(error));
   }
+  await service.close(KEEPING_MS);
   await endLog(flush);
   return EXIT.ok;
+}
+
+/** From here on no file is opened any more; a fault in a library cannot open one either. */
+async function giveUpFiles({ listen, delegation }: Config): Promise<void> {
+  // Connecting to a unix socket again takes both permissions.
+  const redis = delegation.redis && readRedisUrl(delegation.redis.url.reveal());
+  if (delegation.mode !== "off" && redis !== undefined && "path" in redis.place) return;
+  await Deno.permissions.revoke({ name: "read" });
+  // A unix socket's file is removed at the end.
+  if (listen.kind !== "unix") await Deno.permissions.revoke({ name: "write" });
 }
 
 /**

@@ -4,6 +4,9 @@ import type { Logger } from "@logtape/logtape";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { withDeadline } from "./deadline.ts";
+import { composeDelegation } from "./delayed_leave/compose.ts";
+import type { JobStore } from "./delayed_leave/store.ts";
+import { createDelegateEndpoint } from "./http/delegate_endpoint.ts";
 import { createHandler, type Handler } from "./http/handler.ts";
 import { createReadinessEndpoint } from "./http/readiness.ts";
 import { createStartPage } from "./http/start_page.ts";
@@ -15,12 +18,14 @@ import { parseGetTokenRequest, parseSfuGetRequest } from "./matrix/wire.ts";
 import type { HttpClient } from "./net/http_client.ts";
 import { targetOfUrl } from "./net/target.ts";
 import { createPseudonym } from "./observability/pseudonym.ts";
+import { createParticipants } from "./sfu/participants.ts";
 import { createRooms } from "./sfu/rooms.ts";
 import { createTwirp, SfuError } from "./sfu/twirp.ts";
 import { createWebhookReader } from "./sfu/webhook.ts";
 import { createSigner } from "./signing/hs256.ts";
 import { createJoinTokenIssuer } from "./signing/join_token.ts";
 import { createServiceTokens } from "./signing/service_token.ts";
+import { delegateDelayedLeave } from "./usecases/delegate_delayed_leave.ts";
 import type { TokenExchangeDeps } from "./usecases/exchange_token.ts";
 import { getToken } from "./usecases/get_token.ts";
 import { legacySfuGet } from "./usecases/legacy_sfu_get.ts";
@@ -32,12 +37,26 @@ import type { SrvLookup } from "./verification/srv.ts";
 import { UnreachableServers } from "./verification/unreachable_servers.ts";
 import { VERSION } from "./version.ts";
 
+/** A service that is put together. */
+export interface Service {
+  readonly handle: Handler;
+  /**
+   * Takes up what an earlier process has left behind. To be done before the first request.
+   *
+   * @throws {StoreError} When the store of jobs cannot be used.
+   */
+  start(): Promise<void>;
+  /** Keeps what is to go on with the next start. Nothing is handled any more then. */
+  close(timeoutMs: number): Promise<void>;
+}
+
 /** The world outside, as the service reaches it. */
 export interface Effects {
   readonly clock: Clock;
   /** Whoever makes it closes it. */
   readonly client: HttpClient;
   readonly lookupSrv: SrvLookup;
+  readonly store: JobStore;
   /** A number in [0, 1). */
   readonly random: () => number;
 }
@@ -50,23 +69,21 @@ const MAX_RECEIVING = 4_096;
 const MAX_IN_WORK = 1_024;
 /** No single server may hold more than half of all requests in work. */
 const MAX_IN_WORK_PER_SERVER = MAX_IN_WORK / 2;
-/** LiveKit sends the events of a room one after the other; a body may have a megabyte. */
-const MAX_WEBHOOKS_IN_WORK = 64;
+/** Only of those that LiveKit has signed the body is read at all. */
+const MAX_WEBHOOKS_IN_WORK = 1_024;
 const SFU_CONNECTIONS = 64;
 
 const ENDPOINTS = {
   "/get_token": "POST: OpenID token in, LiveKit token out",
   "/sfu/get": "POST: the same for older clients",
+  "/delegate_delayed_leave": "POST: takes over a delayed leave event",
   "/sfu_webhook": "POST: events from LiveKit",
   "/healthz": "GET: whether this process is alive",
   "/readyz": "GET: whether what it depends on works",
 };
 
-/**
- * Makes the function that answers requests. Nothing is connected to before the
- * first of them.
- */
-export function createService(config: Config, log: Logger, effects: Effects): Handler {
+/** Makes the service. Nothing is connected to before it is started. */
+export function createService(config: Config, log: Logger, effects: Effects): Service {
   const { client, clock } = effects;
   const now = clock.monotonic;
   const { liveKit } = config;
@@ -103,6 +120,15 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
     serviceToken: createServiceTokens({ apiKey: liveKit.key, sign, clock }),
   });
   const rooms = createRooms(twirp, clock);
+  const delegation = composeDelegation(config, log, {
+    ...effects,
+    participants: createParticipants(twirp),
+    ensureRoom: (room) => {
+      rooms.forget(room);
+      return rooms.ensure(room);
+    },
+    isOwn,
+  });
 
   const deps: TokenExchangeDeps = {
     sfuUrl: liveKit.url,
@@ -123,10 +149,8 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
         () => new SfuError("http", "CreateRoom did not end within the request's time"),
       ),
     delegation: {
-      isPossible: () => false,
-      isOpenTo: (access) => access === "full",
-      resolveClientApi: () => Promise.resolve(),
-      delegate: () => Promise.resolve(),
+      ...delegation,
+      isOpenTo: (access) => access === "full" || config.delegation.delegateFor === "all",
     },
     now,
   };
@@ -135,7 +159,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
   // Who sends a body slowly, or none, must not take the places of those who have sent theirs.
   const receiving = new WorkLimit(MAX_RECEIVING);
   const inWork = new WorkLimit(MAX_IN_WORK);
-  return createHandler({
+  const handle = createHandler({
     log,
     nextRequestId: createRequestIds(effects.random),
     routes: {
@@ -155,6 +179,15 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
           exchange: (body, deadline) => inWork.run(() => legacySfuGet(body, deadline, deps)),
         }),
       },
+      "/delegate_delayed_leave": {
+        limit: receiving,
+        POST: createDelegateEndpoint({
+          ...common,
+          isPossible: delegation.isPossible,
+          delegate: (body, deadline) =>
+            inWork.run(() => delegateDelayedLeave(body, deadline, deps)),
+        }),
+      },
       "/sfu_webhook": {
         limit: new WorkLimit(MAX_WEBHOOKS_IN_WORK),
         POST: createWebhookEndpoint({
@@ -163,7 +196,11 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
             liveKit.previous === undefined ? [liveKit] : [liveKit, liveKit.previous],
             clock,
           ),
-          receive: (event) => receiveWebhook(event, { forgetRoom: rooms.forget }),
+          receive: (event) =>
+            receiveWebhook(event, {
+              forgetRoom: rooms.forget,
+              delayedLeaves: delegation,
+            }),
         }),
       },
       "/healthz": { GET: () => ({ status: 200 }) },
@@ -183,6 +220,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Ha
       "/": { GET: createStartPage({ version: VERSION, endpoints: ENDPOINTS }) },
     },
   });
+  return { handle, start: delegation.start, close: delegation.close };
 }
 
 /** IDs of one process share their first letters, so two replicas' logs can be read together. */

@@ -10,7 +10,7 @@ export interface WebhookDeps {
     /** Any event has come: webhooks work. */
     onWebhook(event: SfuEvent): void;
     /** @throws {UpstreamError} When the event could not be kept. */
-    onParticipant(event: ParticipantEvent): Promise<void>;
+    onEvent(event: ParticipantEvent): Promise<void>;
   };
 }
 
@@ -34,5 +34,5 @@ export async function receiveWebhook(event: SfuEvent, deps: WebhookDeps): Promis
     : undefined;
   if (kind === undefined || room === undefined || participant === undefined) return;
   const reason = event.disconnectReason;
-  await deps.delayedLeaves?.onParticipant({ kind, room, ...participant, reason });
+  await deps.delayedLeaves?.onEvent({ kind, room, ...participant, reason });
 }

@@ -79,6 +79,12 @@ function createExchange(access: "full" | "restricted") {
                 clock,
               }),
               ensureRoom: (room) => rooms.ensure(room),
+              delegation: {
+                isPossible: () => false,
+                isOpenTo: () => false,
+                resolveClientApi: () => Promise.resolve(),
+                delegate: () => Promise.resolve(),
+              },
               now: clock.monotonic,
             }),
         }),

@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { loadConfig } from "../../lib/config/load_config.ts";
 import { UpstreamError } from "../../lib/matrix/errors.ts";
 import type { HttpClient, HttpRequest } from "../../lib/net/http_client.ts";
+import { createMemoryStore } from "../../lib/delayed_leave/memory_store.ts";
 import { createService } from "../../lib/service.ts";
 import { captureLog } from "../support/captured_log.ts";
 import { createManualClock } from "../support/manual_clock.ts";
@@ -50,10 +51,11 @@ async function createWorld() {
     },
     readFile: () => "",
   });
-  const handle = createService(config, log, {
+  const { handle } = createService(config, log, {
     clock,
     client,
     lookupSrv: () => Promise.resolve([]),
+    store: createMemoryStore(),
     random: () => 0,
   });
   return {

@@ -19,6 +19,7 @@ const EXCHANGE: TokenExchange = {
   room: liveKitRoom("!room:example.com", "m.call#ROOM"),
   userId: "@alice:example.org",
   access: "full",
+  isLeaveDelegated: false,
 };
 
 async function createWorld(exchange: () => Promise<TokenExchange>) {
@@ -58,6 +59,12 @@ Deno.test("createTokenEndpoint() answers url and jwt, and nothing else", async (
   const { status, contentType, body } = await ask(BODY);
   assertEquals([status, contentType], [200, "application/json"]);
   assertEquals(JSON.parse(body!), { url: "wss://sfu.example.org", jwt: "join-secret" });
+});
+
+Deno.test("createTokenEndpoint() logs that a leave was taken over", async () => {
+  const world = await createWorld(() => Promise.resolve({ ...EXCHANGE, isLeaveDelegated: true }));
+  await world.ask(BODY);
+  assertMatch(await world.logText(), / access=full leave=delegated server=/);
 });
 
 Deno.test("createTokenEndpoint() logs one line without a secret or a name", async () => {

@@ -15,7 +15,7 @@ function createWorld() {
       forgetRoom: (room) => forgotten.push(room),
       delayedLeaves: {
         onWebhook: (event) => heard.push(event),
-        onParticipant: (event) => {
+        onEvent: (event) => {
           told.push(event);
           return Promise.resolve();
         },
@@ -78,14 +78,14 @@ for (
 }
 
 Deno.test("receiveWebhook() fails when the event could not be kept", async () => {
-  const onParticipant = () => Promise.reject(new StoreError("http", "no answer"));
+  const onEvent = () => Promise.reject(new StoreError("http", "no answer"));
   const event = {
     event: "participant_left",
     room: "call",
     participant: ALICE,
     disconnectReason: "CLIENT_INITIATED",
   };
-  const deps = { forgetRoom() {}, delayedLeaves: { onWebhook() {}, onParticipant } };
+  const deps = { forgetRoom() {}, delayedLeaves: { onWebhook() {}, onEvent } };
   await assertRejects(() => receiveWebhook(event, deps), StoreError);
 });
 
