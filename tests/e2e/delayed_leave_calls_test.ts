@@ -209,3 +209,33 @@ scenario("the SFU has no webhooks: polling alone finds who has left", async (wor
   await alice.membership.left(8_000);
   assertEquals(world.tap.statuses(alice.membership.delayId, "send"), [200]);
 });
+
+scenario(
+  "the log of a delegated leave holds no delay ID, token or user, even at debug level",
+  async (world) => {
+    await using service = await world.startService({
+      LIVEKIT_LOG_LEVEL: "debug",
+      MATRIXRTC_LOG_IDENTIFIERS: "hashed",
+    });
+    const alice = await joinDelegated(world, service, "logged");
+    await world.tap.waitFor(alice.membership.delayId, "restart");
+    await alice.caller.hangUp();
+    await alice.membership.left(2_000);
+    await service.stop();
+    const { user, details, membership, call, liveKitRoom } = alice;
+    const secrets = [
+      membership.delayId,
+      details.jwt,
+      user.userId,
+      user.deviceId,
+      call.roomId,
+      liveKitRoom,
+    ];
+    for (const [i, secret] of secrets.entries()) {
+      assert(
+        !service.output.includes(secret),
+        `number ${i}`,
+      );
+    }
+  },
+);

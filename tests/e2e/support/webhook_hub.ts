@@ -27,6 +27,8 @@ export interface WebhookHub extends AsyncDisposable {
    * @param serviceUrl Where the service listens; while nobody does, the SFU gets 502 and tries again.
    */
   route(liveKitRoom: string, serviceUrl: string): void;
+  /** Loses a room's webhooks from now on, those that the SFU sends again included. */
+  lose(liveKitRoom: string): void;
   /** Resolves as soon as the service has been told of it, or for the `nth` time if given. */
   waitFor(
     liveKitRoom: string,
@@ -75,6 +77,7 @@ export function startWebhookHub(): WebhookHub {
   return {
     url: `http://127.0.0.1:${server.addr.port}/sfu_webhook`,
     route: (liveKitRoom, serviceUrl) => void routes.set(liveKitRoom, serviceUrl),
+    lose: (liveKitRoom) => void routes.delete(liveKitRoom),
     waitFor: (liveKitRoom, wanted, nth = 1) =>
       waitable.until(
         () =>

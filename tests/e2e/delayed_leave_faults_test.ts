@@ -1,0 +1,206 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { runService } from "../support/service.ts";
+import { joinDelegated, startCallWorld } from "./support/call_world.ts";
+import { startGate } from "./support/gate.ts";
+import { startHomeserverTap } from "./support/homeserver_tap.ts";
+import { startLiveKit } from "./support/livekit.ts";
+import { freePorts } from "./support/ports.ts";
+import { startRedis } from "./support/redis.ts";
+import { createScenarios } from "./support/scenarios.ts";
+import { untilStored } from "./support/stored_jobs.ts";
+import { startSynapse } from "./support/synapse.ts";
+
+// What users and operators see of delegated leaves while a real server behind the service fails.
+
+const scenario = createScenarios(startCallWorld, 6);
+
+scenario(
+  "the SFU is killed with two people in the call: who comes back stays, who does not leaves",
+  async (world) => {
+    await using sfu = await startLiveKit({ webhookUrls: [world.hub.url] });
+    await using service = await world.startService({
+      LIVEKIT_URL: sfu.url,
+      LIVEKIT_KEY: sfu.apiKey,
+      LIVEKIT_SECRET: sfu.apiSecret,
+      LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS: "2",
+    });
+    const stayer = await joinDelegated(world, service, "comes-back");
+    const leaver = await joinDelegated(world, service, "stays-away", { with: stayer });
+    for (const { membership } of [stayer, leaver]) {
+      await world.tap.waitFor(membership.delayId, "restart");
+    }
+    await sfu.crash();
+    await leaver.caller.kill();
+    await sfu.restart();
+    const returned = performance.now();
+
+    // Only because the service makes the room again.
+    await stayer.caller.reconnected;
+    await leaver.membership.left(60_000);
+    const [sent] = world.tap.calls(leaver.membership.delayId, "send");
+    assert(sent!.at - returned > 20_000, "The leave was sent before clients had time to come back");
+    assert(await stayer.membership.isThere());
+    await stayer.caller.hangUp();
+    await stayer.membership.left(5_000);
+    for (const { membership } of [stayer, leaver]) {
+      assertEquals(world.tap.statuses(membership.delayId, "send"), [200]);
+    }
+  },
+);
+
+scenario(
+  "Synapse is restarted: who is in the call stays, who left meanwhile is seen to leave",
+  async (world) => {
+    await using synapse = await startSynapse({ ca: world.ca, host: "localhost" });
+    await using tap = startHomeserverTap(synapse, world.ca.pem);
+    await using service = await world.startService({
+      LIVEKIT_FULL_ACCESS_HOMESERVERS: synapse.serverName,
+      LIVEKIT_CS_API_URL_OVERRIDES: tap.override,
+    });
+    const options = { homeserver: synapse, delayMs: 20_000 };
+    const stayer = await joinDelegated(world, service, "stays", options);
+    const leaver = await joinDelegated(world, service, "leaves", options);
+    for (const { membership } of [stayer, leaver]) await tap.waitFor(membership.delayId, "restart");
+
+    await synapse.stop();
+    await leaver.caller.hangUp();
+    await world.hub.waitFor(leaver.liveKitRoom, { event: "participant_left" });
+    await synapse.restart();
+    await leaver.membership.left(10_000);
+
+    const before = tap.statuses(stayer.membership.delayId, "restart")
+      .filter((status) => status === 200).length;
+    await tap.waitFor(stayer.membership.delayId, "restart", before + 2, 40_000);
+    assert(await stayer.membership.isThere());
+    await stayer.caller.hangUp();
+    await stayer.membership.left(2_000);
+    for (const { membership } of [stayer, leaver]) {
+      assertEquals(
+        tap.statuses(membership.delayId, "send").filter((status) => status !== 502),
+        [200],
+      );
+    }
+  },
+);
+
+scenario(
+  "Synapse limits calls as it does unless told: eight users stay, and leave together",
+  async (world) => {
+    await using synapse = await startSynapse({
+      ca: world.ca,
+      host: "localhost",
+      limitsDelayedEvents: true,
+    });
+    await using tap = startHomeserverTap(synapse, world.ca.pem);
+    await using service = await world.startService({
+      LIVEKIT_FULL_ACCESS_HOMESERVERS: synapse.serverName,
+      LIVEKIT_CS_API_URL_OVERRIDES: tap.override,
+    });
+    const caller = await world.startCaller();
+    const options = { homeserver: synapse, delayMs: 30_000, caller };
+    const first = await joinDelegated(world, service, "limited-0", options);
+    const rest = [];
+    for (let i = 1; i < 8; i++) {
+      rest.push(await joinDelegated(world, service, `limited-${i}`, { ...options, with: first }));
+    }
+    const users = [first, ...rest];
+    await Promise.all(
+      users.map(({ membership }) => tap.waitFor(membership.delayId, "restart", 2, 40_000)),
+    );
+    for (const { membership } of users) assert(await membership.isThere());
+
+    await caller.hangUp();
+    await Promise.all(users.map(({ membership }) => membership.left(15_000)));
+    for (const { membership } of users) {
+      assertEquals(
+        tap.statuses(membership.delayId, "send").filter((status) => status !== 429),
+        [200],
+      );
+    }
+  },
+);
+
+for (const kind of ["refuses", "accepts and stays silent"] as const) {
+  scenario(`Redis ${kind} at the start: the service ends with 1 and says why`, async (world) => {
+    await using silent = startGate(0);
+    const port = kind === "refuses" ? freePorts(1)[0]! : silent.port;
+    const began = performance.now();
+    const { code, stderr, stdout } = await runService({
+      env: world.serviceEnv({ LIVEKIT_REDIS_URL: `redis://:of-no-value@127.0.0.1:${port}` }),
+    });
+    assertEquals(code, 1, stdout + stderr);
+    assert(performance.now() - began < 10_000);
+    assertStringIncludes(stdout + stderr, "Redis");
+    assertStringIncludes(stdout + stderr, "LIVEKIT_REDIS_URL");
+    assert(!(stdout + stderr).includes("of-no-value"));
+  });
+}
+
+scenario("Redis is killed and comes back empty: nothing is lost", async (world) => {
+  await using redis = await startRedis();
+  const env = { LIVEKIT_REDIS_URL: redis.url };
+  await using service = await world.startService(env);
+  const busy = await joinDelegated(world, service, "survives-redis", { delayMs: 10_000 });
+  // Has nothing to be restarted for an hour, so nothing but the outage makes it be written again.
+  const idle = await joinDelegated(world, service, "idle-while-redis-dies");
+  const leaver = await joinDelegated(world, service, "leaves-without-redis");
+  for (const { membership } of [busy, idle, leaver]) {
+    await world.tap.waitFor(membership.delayId, "restart");
+  }
+
+  await redis.stop();
+  await leaver.caller.hangUp();
+  await leaver.membership.left(3_000);
+  const before = world.tap.statuses(busy.membership.delayId, "restart").length;
+  await world.tap.waitFor(busy.membership.delayId, "restart", before + 2);
+  await redis.restart();
+  await untilStored(redis, 2);
+
+  // What Redis has now is enough to go on with.
+  await service.kill();
+  await using again = await world.startService(env);
+  for (const { liveKitRoom } of [busy, idle]) world.hub.route(liveKitRoom, again.url);
+  const atRestart = world.tap.statuses(busy.membership.delayId, "restart").length;
+  await world.tap.waitFor(busy.membership.delayId, "restart", atRestart + 2);
+  for (const { caller, membership } of [busy, idle]) {
+    assert(await membership.isThere());
+    await caller.hangUp();
+    await membership.left(2_000);
+  }
+  for (const { membership } of [busy, idle, leaver]) {
+    assertEquals(world.tap.statuses(membership.delayId, "send"), [200]);
+  }
+});
+
+scenario(
+  "Redis is frozen for longer than the delay: who is in the call stays, who hangs up leaves",
+  async (world) => {
+    await using redis = await startRedis();
+    await using service = await world.startService({ LIVEKIT_REDIS_URL: redis.url });
+    const stayer = await joinDelegated(world, service, "stays-frozen", { delayMs: 10_000 });
+    const leaver = await joinDelegated(world, service, "leaves-frozen", { delayMs: 10_000 });
+    for (const { membership } of [stayer, leaver]) {
+      await world.tap.waitFor(membership.delayId, "restart");
+    }
+
+    redis.kill("SIGSTOP");
+    try {
+      await leaver.caller.hangUp();
+      await leaver.membership.left(15_000);
+      // Every five seconds: fifteen in all.
+      const before = world.tap.statuses(stayer.membership.delayId, "restart").length;
+      await world.tap.waitFor(stayer.membership.delayId, "restart", before + 3);
+    } finally {
+      redis.kill("SIGCONT");
+    }
+    const before = world.tap.statuses(stayer.membership.delayId, "restart").length;
+    await world.tap.waitFor(stayer.membership.delayId, "restart", before + 1);
+    assert(await stayer.membership.isThere());
+    await stayer.caller.hangUp();
+    await stayer.membership.left(2_000);
+    assertEquals(world.tap.statuses(stayer.membership.delayId, "send"), [200]);
+    // The homeserver may have been first.
+    const sent = world.tap.statuses(leaver.membership.delayId, "send");
+    assert(sent.filter((status) => status === 200).length < 2);
+  },
+);
