@@ -35,7 +35,7 @@ const SCHEMA = `
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
 const REMEDY = "let the service's user write there, or name another folder in MATRIXRTC_STATE_DIR";
 
-// The primary result codes of SQLite, https://sqlite.org/rescode.html.
+// The primary result codes of SQLite, https://sqlite.org/rescode.html, and sqlite3_errstr() of them.
 const [PERM, BUSY, LOCKED, READONLY, CORRUPT, FULL, CANTOPEN, NOTADB] = [
   3,
   5,
@@ -45,6 +45,15 @@ const [PERM, BUSY, LOCKED, READONLY, CORRUPT, FULL, CANTOPEN, NOTADB] = [
   13,
   14,
   26,
+];
+const CODES = [
+  { code: BUSY, text: "database is locked" },
+  { code: READONLY, text: "attempt to write a readonly database" },
+  { code: CORRUPT, text: "database disk image is malformed" },
+  { code: CORRUPT, text: "malformed database schema" },
+  { code: FULL, text: "database or disk is full" },
+  { code: CANTOPEN, text: "unable to open database file" },
+  { code: NOTADB, text: "file is not a database" },
 ];
 
 /**
@@ -137,7 +146,18 @@ function openOrGiveUp(
     if (db !== undefined) closeQuietly(db);
     const code = resultCode(error);
     if (code === CORRUPT || code === NOTADB) return undefined;
+    if (code !== BUSY && !(error instanceof StoreError)) refuseReadOnly(path);
     throw asStoreError(error, path);
+  }
+}
+
+/** SQLite opens what it may only read, and calls it an input/output error later on. */
+function refuseReadOnly(path: string): void {
+  try {
+    // Closing takes away all locks that this process has on the file: there must not be any.
+    Deno.openSync(path, { write: true }).close();
+  } catch (error) {
+    throw new StoreError("answer", `${path} cannot be written; ${REMEDY}`, { cause: error });
   }
 }
 
@@ -148,7 +168,7 @@ function prepare(db: DatabaseSync, path: string, maxPages: number | undefined): 
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
   db.exec(`PRAGMA journal_size_limit = ${MAX_LOG_BYTES}`);
   if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`);
-  if (!isNew && pragma(db, "quick_check(1)") !== "ok") return false;
+  if (!isNew && (pragma(db, "quick_check(1)") !== "ok" || !hasTables(db))) return false;
   // Writes in any case: takes the lock for good, and tells now rather than later what is read-only.
   try {
     db.exec(`BEGIN IMMEDIATE; ${isNew ? SCHEMA : ""} PRAGMA user_version = ${VERSION}; COMMIT`);
@@ -158,6 +178,16 @@ function prepare(db: DatabaseSync, path: string, maxPages: number | undefined): 
     rollBack(db);
   }
   return true;
+}
+
+function hasTables(db: DatabaseSync): boolean {
+  try {
+    db.prepare("SELECT id, key, record FROM jobs");
+    db.prepare("SELECT key, record, at FROM set_aside");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** @returns Whether the file is empty. */
@@ -223,9 +253,9 @@ function pragma(db: DatabaseSync, name: string): unknown {
 }
 
 function resultCode(error: unknown): number | undefined {
-  const { code, errcode } = Object(error) as { code?: unknown; errcode?: unknown };
-  // What fails in opening has no number.
-  if (errcode === undefined) return code === "ERR_SQLITE_ERROR" ? CANTOPEN : undefined;
+  if (!(error instanceof Error)) return undefined;
   // The lower byte is the primary code, the rest says more precisely where.
-  return Number(errcode) & 0xff;
+  if ("errcode" in error && error.errcode !== undefined) return Number(error.errcode) & 0xff;
+  // Deno knows the number where a statement fails, not where opening or exec() does.
+  return CODES.find(({ text }) => error.message.startsWith(text))?.code;
 }
