@@ -6,7 +6,7 @@ export type VariableGroup =
   | "Listening"
   | "Who may come"
   | "Other servers"
-  | "Delegated leave"
+  | "Delegated leaves"
   | "Homeserver mode"
   | "Logs and metrics";
 

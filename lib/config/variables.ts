@@ -36,7 +36,7 @@ const GROUPS: readonly VariableGroup[] = [
   "Listening",
   "Who may come",
   "Other servers",
-  "Delegated leave",
+  "Delegated leaves",
   "Homeserver mode",
   "Logs and metrics",
 ];
