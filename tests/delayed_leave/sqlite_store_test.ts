@@ -357,9 +357,13 @@ Deno.test({
       }
       assert(error instanceof StoreError);
       assertMatch(error.message, /^there is no room left for/);
-      await Deno.remove(filler);
-      assertEquals(await store.write([put(second, now)]), ["kept"]);
       await store.close();
+      const full = place.open();
+      assertEquals((await full.start(DEAF))[0]?.job.identity, first.identity);
+      await assertRejects(() => full.write([put(second, now)]), StoreError, "no room left");
+      await Deno.remove(filler);
+      assertEquals(await full.write([put(second, now)]), ["kept"]);
+      await full.close();
       const again = place.open();
       const identities = (await again.start(DEAF)).map(({ job }) => job.identity);
       assert(identities.includes(first.identity) && identities.includes(second.identity));

@@ -112,7 +112,9 @@ export function testStore(name: string, createPlace: () => Promise<StorePlace>):
 
   test("goes on with jobs it has taken up", async (place) => {
     const now = place.clock.now();
-    const jobs = ["a", "b"].map((identity) => createJob({ identity: identity as LiveKitIdentity }));
+    const [newer, ...jobs] = ["c", "a", "b"].map((identity) =>
+      createJob({ identity: identity as LiveKitIdentity })
+    ) as [Job, Job, Job];
     await keep(place, jobs.map((job) => put(job, now)));
     const store = place.open();
     const [a, b] = await store.start(DEAF);
@@ -122,11 +124,15 @@ export function testStore(name: string, createPlace: () => Promise<StorePlace>):
       await store.write([
         { kind: "update", stored: { ...a, wasConnected: true } },
         { kind: "remove", job: b.job },
+        put(newer, now - 1),
       ]),
-      ["kept", "kept"],
+      ["kept", "kept", "kept"],
     );
     await store.close();
-    await expectJobs(place, [{ ...a, wasConnected: true }]);
+    await expectJobs(place, [
+      { ...a, wasConnected: true },
+      { job: newer, restartedAt: now - 1, wasConnected: false },
+    ]);
   });
 
   test("replaces a job by a newer one of the same participant", async (place) => {
