@@ -144,7 +144,7 @@ export const LIVEKIT_VARIABLES = {
     parse: parseFullAccess,
   },
   LIVEKIT_CS_API_URL_OVERRIDES: {
-    group: "Other servers",
+    group: "Delegated leaves",
     meaning: "where to reach a server's client API, without asking its well-known file",
     accepts: "server=url entries, separated by commas",
     unset: "none",

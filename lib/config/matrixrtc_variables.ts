@@ -111,7 +111,7 @@ export const MATRIXRTC_VARIABLES = {
     group: "Delegated leaves",
     meaning: "folder that keeps the jobs over a restart",
     accepts: "the path of a folder",
-    unset: "none: jobs are kept in memory",
+    unset: "none: memory",
     otherNames: [{
       name: "STATE_DIRECTORY",
       kind: "value",
