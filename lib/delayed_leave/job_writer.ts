@@ -26,7 +26,7 @@ export interface JobWriter {
 
 /** What a writer needs. */
 export interface JobWriterDeps {
-  /** Must have been started before there is anything to write. */
+  /** Started before there is anything to write; answers or throws within seconds, whatever happens. */
   readonly store: Pick<JobStore, "write">;
   readonly clock: Clock;
   /** A number in [0, 1). */
