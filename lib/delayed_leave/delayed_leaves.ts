@@ -146,7 +146,7 @@ export function createDelayedLeaves(options: DelayedLeavesOptions): DelayedLeave
         // What is running here already is newer than what was kept.
         if (!runners.has(keyOf(stored.job))) add(stored);
       }
-      log.info("took over {count} jobs of another replica", { count: jobs.length });
+      log.info("took over jobs of another replica", { count: jobs.length });
     },
     onLost: drop,
     onEvent: tell,
@@ -193,7 +193,9 @@ export function createDelayedLeaves(options: DelayedLeavesOptions): DelayedLeave
     async start() {
       const restored = await store.start(listener);
       for (const stored of restored) add(stored);
-      if (restored.length > 0) log.info("took up {count} jobs", { count: restored.length });
+      if (restored.length > 0) {
+        log.info("took up jobs of an earlier process", { count: restored.length });
+      }
     },
     delegate(job, timeoutMs) {
       const key = keyOf(job);
