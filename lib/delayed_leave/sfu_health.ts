@@ -168,10 +168,9 @@ export class SfuHealth {
         this.#failures++;
         if (this.#downSince === undefined) {
           this.#downSince = clock.monotonic();
-          log.warning(
-            "the SFU does not answer; until it does, nobody is taken for absent: {error}",
-            { error: describeError(error) },
-          );
+          log.warning("the SFU does not answer; until it does, nobody is taken for absent", {
+            error: describeError(error),
+          });
         }
       }
     }
@@ -228,10 +227,7 @@ export class SfuHealth {
     const isExpected = this.#everAnswered || this.#unseenRooms().length > 0;
     const rooms = isExpected ? [...jobs.rooms()] : [];
     const seconds = Math.round((clock.monotonic() - since) / 100) / 10;
-    log.info("the SFU is back after {seconds} s; participants of {rooms} rooms may come back", {
-      seconds,
-      rooms: rooms.length,
-    });
+    log.info("the SFU is back, and participants may come back", { seconds, rooms: rooms.length });
     if (isExpected) this.#giveGrace(rooms, undefined);
   }
 
@@ -257,7 +253,7 @@ export class SfuHealth {
       ),
     );
     if (failed === 0) return;
-    log.warning("{failed} of {rooms} rooms could not be created again: {error}", {
+    log.warning("not all rooms could be created again", {
       failed,
       rooms: rooms.length,
       error: describeError(reason),
@@ -267,6 +263,5 @@ export class SfuHealth {
   #rest(): void {
     this.#isWatching = false;
     this.#cancelTimer();
-    this.#sample.reset();
   }
 }
