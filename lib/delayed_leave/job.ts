@@ -3,6 +3,9 @@
 import type { Secret } from "../secret.ts";
 import type { LiveKitIdentity, LiveKitRoom } from "../signing/names.ts";
 
+/** The longest identity of a job, in UTF-16 units; a user ID has 255 at most. */
+export const MAX_IDENTITY_LENGTH = 1024;
+
 /** A delayed leave event in the service's care. There is one at most per room and identity. */
 export interface Job {
   readonly room: LiveKitRoom;

@@ -176,7 +176,10 @@ export class JobRunner implements WatchedJob {
   #onEnded({ kind, sid, reason }: ParticipantEvent): void {
     const isIntentional = reason === "CLIENT_INITIATED";
     const isKnown = sid !== undefined && this.#endOf(sid) !== undefined;
-    if (sid !== undefined && !isKnown) this.#remember({ sid, isIntentional });
+    // What is moved to another server may go on there under the same ID.
+    if (sid !== undefined && !isKnown && reason !== "MIGRATION") {
+      this.#remember({ sid, isIntentional });
+    }
     if (this.#state === "WaitingForInitialConnect") {
       // The SFU itself has given the client up. After anything else the client may try again.
       if (kind === "aborted" && reason === "JOIN_FAILURE") {
@@ -220,7 +223,7 @@ export class JobRunner implements WatchedJob {
       if (signal === "DelayedEventReset" && to === "Connected") void this.#restart();
       return;
     }
-    this.#deps.log.debug("a job is {state} after {signal}", {
+    this.#deps.log.debug("a job has changed its state", {
       state: to,
       signal,
       server: this.job.serverName,

@@ -1,4 +1,5 @@
 import { ForbiddenError, InvalidRequestError, UnavailableError } from "../matrix/errors.ts";
+import { MAX_IDENTITY_LENGTH } from "../delayed_leave/job.ts";
 import type { DelegateRequest } from "../matrix/wire.ts";
 import { hashedIdentity, legacyIdentity, liveKitRoom } from "../signing/names.ts";
 import { FULL_ACCESS_ONLY, prepareDelegation, takeOver } from "./delegation.ts";
@@ -38,11 +39,13 @@ export async function delegateDelayedLeave(
     (message, cause) => new InvalidRequestError("M_BAD_JSON", message, { cause }),
   );
   const room = liveKitRoom(roomId, slotId);
+  const otherIdentity = legacyIdentity(userId, claimedDeviceId);
   const job = {
     ...delayedLeave,
     room,
     identity: hashedIdentity(userId, claimedDeviceId, memberId),
-    otherIdentity: legacyIdentity(userId, claimedDeviceId),
+    // Nobody has joined under one that could not be kept.
+    ...(otherIdentity.length > MAX_IDENTITY_LENGTH ? {} : { otherIdentity }),
     serverName,
     userId,
   };

@@ -1,6 +1,7 @@
 /** What both token endpoints do once they know what is asked for. */
 
 import { InternalError, InvalidRequestError, UnauthorizedError } from "../matrix/errors.ts";
+import { MAX_IDENTITY_LENGTH } from "../delayed_leave/job.ts";
 import type { DelayedLeave, OpenIdToken } from "../matrix/wire.ts";
 import type { JoinTokenIssuer } from "../signing/join_token.ts";
 import type { LiveKitIdentity, LiveKitRoom } from "../signing/names.ts";
@@ -67,6 +68,9 @@ export async function exchangeToken(
     if (!delegation.isOpenTo(access)) throw withoutDelayFields(FULL_ACCESS_ONLY);
     if (!delegation.isPossible()) {
       throw withoutDelayFields("Delegation of delayed events is not supported by this service");
+    }
+    if (request.identityOf(userId).length > MAX_IDENTITY_LENGTH) {
+      throw withoutDelayFields("The device ID is too long for delegation of delayed events");
     }
     await prepareDelegation(serverName, deadline - deps.now(), delegation, withoutDelayFields);
   }

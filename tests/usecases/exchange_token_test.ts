@@ -302,3 +302,16 @@ Deno.test("legacySfuGet() keeps the colon of a user without device", async () =>
   await legacySfuGet({ ...SFU_GET, deviceId: "" }, 16_000, deps);
   assert(steps.some((step) => step.includes('"identity":"@alice:example.org:"')));
 });
+
+Deno.test("legacySfuGet() refuses to delegate under an identity too long to be kept", async () => {
+  const { deps, steps } = createWorld();
+  const request = { ...SFU_GET, deviceId: "D".repeat(1024) };
+  await legacySfuGet(request, 16_000, deps);
+  const error = await assertRejects(
+    () => legacySfuGet({ ...request, delayedLeave: DELAYED_LEAVE }, 16_000, deps),
+    InvalidRequestError,
+    "too long",
+  );
+  assertEquals(error.errcode, "M_BAD_JSON");
+  assert(!steps.some((step) => step.startsWith("delegate")));
+});
