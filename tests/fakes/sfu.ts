@@ -153,7 +153,10 @@ export function startSfu(options: SfuOptions): Sfu {
     ...(tls && { tls }),
     ...(hostname !== undefined && { hostname }),
     async handler(request, seen, closing) {
-      if (settings.isHanging) await new Promise((end) => closing.addEventListener("abort", end));
+      if (settings.isHanging) {
+        await new Promise((end) => closing.addEventListener("abort", end));
+        return new Response();
+      }
       const answer = await settings.respond?.(request, seen);
       if (answer !== undefined) return answer;
       const { pathname } = new URL(request.url);
