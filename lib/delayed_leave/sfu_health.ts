@@ -112,7 +112,7 @@ export class SfuHealth {
 
   /** Whether absence from a room may count, from what is known already. */
   countsIn(room: string): boolean {
-    if (this.isDown) return false;
+    if (!this.#isStarted || this.isDown) return false;
     const isInGrace = this.#options.clock.monotonic() < this.#graceUntil;
     return !(isInGrace && (this.#graceRooms?.has(room) ?? true));
   }

@@ -53,6 +53,20 @@ Deno.test("look() works before there is a job to watch, and without a heartbeat"
   assertEquals(world.clock.pending, []);
 });
 
+Deno.test("look() does not take anybody for absent before start() and after stop()", async () => {
+  const world = await createSfuWorld();
+  const sid = world.sfu.join("call", "alice");
+  world.add("call", "bob", { seenAt: -Infinity });
+  for (const change of [() => {}, world.watch.stop]) {
+    change();
+    assertEquals(await look(world, "call", "bob"), UNKNOWN);
+    const present = { kind: "present", sid, identity: "alice" } as const;
+    assertEquals(await look(world, "call", "alice"), present);
+    world.watch.start();
+    assertEquals(await look(world, "call", "bob"), ABSENT);
+  }
+});
+
 Deno.test("look() does not know while the SFU does not answer, and says whether it ever did", async () => {
   const world = await createSfuWorld();
   world.watch.start();
