@@ -8,14 +8,19 @@ import { createScenarios } from "./support/scenarios.ts";
 
 // The service dies, and calls go on: on one machine with SQLite, and on several with Redis.
 
-/** So short that a service which forgot the user would show: the homeserver sends the leave. */
+/**
+ * So short, once the jobs have been taken up, that a service which forgot the user would show: the
+ * homeserver sends the leave.
+ */
 const SHORT_DELAY_MS = 10_000;
+/** A look at the SFU and the send, after the jobs have been taken up. */
+const LEAVE_MS = 8_000;
 /** Another replica takes over within 15 s; a look at the SFU and the send follow. */
 const TAKEOVER_MS = 20_000;
 
 const scenario = createScenarios(startCallWorld, 6);
 
-for (const { name, open } of STORES) {
+for (const { name, open, takeUpMs } of STORES) {
   scenario(
     `the client leaves while the service is down (${name}): the leave comes with its return`,
     async (world) => {
@@ -31,7 +36,7 @@ for (const { name, open } of STORES) {
       assert(await alice.membership.isThere());
 
       await using _again = await world.startService(store.env);
-      await alice.membership.left(8_000);
+      await alice.membership.left(takeUpMs + LEAVE_MS);
       assertEquals(world.tap.statuses(alice.membership.delayId, "send"), [200]);
     },
   );
@@ -42,7 +47,7 @@ for (const { name, open } of STORES) {
       await using store = await open();
       await using service = await world.startService(store.env);
       const alice = await joinDelegated(world, service, `stays-${name.toLowerCase()}`, {
-        delayMs: SHORT_DELAY_MS,
+        delayMs: takeUpMs + SHORT_DELAY_MS,
       });
       const { delayId } = alice.membership;
       await world.tap.waitFor(delayId, "restart");
@@ -51,7 +56,7 @@ for (const { name, open } of STORES) {
 
       await using again = await world.startService(store.env);
       world.hub.route(alice.liveKitRoom, again.url);
-      await world.tap.waitFor(delayId, "restart", before + 3);
+      await world.tap.waitFor(delayId, "restart", before + 2, 60_000);
       assert(await alice.membership.isThere());
       await alice.caller.hangUp();
       await alice.membership.left(2_000);
