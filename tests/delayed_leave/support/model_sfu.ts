@@ -22,6 +22,8 @@ export interface ModelSfu {
   /** When it was up again after the last crash. */
   readonly backAt: number;
   onEvent: (event: SfuEvent) => void;
+  /** Told, for people, of each call and what has come of it. */
+  onCall: (name: string, answer: string) => void;
   readonly participants: Participants;
   ensureRoom(room: string): Promise<void>;
   /** As the token endpoint does it, before the client comes. */
@@ -66,14 +68,18 @@ export function createModelSfu(clock: Clock): ModelSfu {
   let isDown = false;
   let backAt = -Infinity;
 
-  function call<T>(evaluate: () => T): Promise<T> {
+  function call<T>(name: string, evaluate: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       clock.after(ON_THE_WAY_MS, () => {
-        if (isDown || sfu.mode === "unreachable") reject(new SfuError("tcp", "refused"));
-        else if (sfu.mode === "hanging") {
+        if (isDown || sfu.mode === "unreachable") {
+          sfu.onCall(name, "refused");
+          reject(new SfuError("tcp", "refused"));
+        } else if (sfu.mode === "hanging") {
+          sfu.onCall(name, "nothing");
           clock.after(CALL_TIMEOUT_MS, () => reject(new SfuError("http", "no answer in time")));
         } else {
           const value = evaluate();
+          sfu.onCall(name, JSON.stringify(value));
           clock.after(ON_THE_WAY_MS, () => resolve(value));
         }
       });
@@ -129,30 +135,33 @@ export function createModelSfu(clock: Clock): ModelSfu {
       return backAt;
     },
     onEvent: () => {},
+    onCall: () => {},
     participants: {
       find: (name, identity) =>
-        call(() => {
+        call("find", () => {
           const found = find(name, identity);
           if (found === undefined) noteAbsences(name, (other) => other === identity);
           return found;
         }),
       list: (name) =>
-        call(() => {
+        call("list", () => {
           const sessions = rooms.get(name)?.sessions;
           noteAbsences(name, (identity) => sessions?.has(identity) !== true);
           return [...sessions?.keys() ?? []].map((identity) => find(name, identity)!);
         }),
       listRooms: (names) =>
-        call(() =>
-          [...rooms].filter(([name]) => names.length === 0 || names.includes(name))
-            .map(([name, { sid, sessions }]): RoomState => ({
-              name,
-              sid,
-              numParticipants: sessions.size,
-            }))
+        call(
+          "listRooms",
+          () =>
+            [...rooms].filter(([name]) => names.length === 0 || names.includes(name))
+              .map(([name, { sid, sessions }]): RoomState => ({
+                name,
+                sid,
+                numParticipants: sessions.size,
+              })),
         ),
     },
-    ensureRoom: (name) => call(() => void createRoom(name)),
+    ensureRoom: (name) => call("ensureRoom", () => void createRoom(name)),
     createRoom(name) {
       if (!isDown) createRoom(name);
     },

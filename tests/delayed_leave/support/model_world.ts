@@ -93,7 +93,9 @@ interface LeaveEvent {
   /** When the delegation became what it is. */
   since: number;
   keyIdentity: string;
+  /** When the first one began, and the last one that was kept. */
   delegatedAt: number;
+  startedAt: number;
   /** The user has hung up: it may be sent, whoever is there. */
   isAnnounced: boolean;
   /** A webhook of a time before the delegation has come after it. */
@@ -143,6 +145,8 @@ export class ModelWorld {
   readonly #troubleAt = { acting: -Infinity, seeing: -Infinity, storing: -Infinity };
   #lastEvent = 0;
   readonly #story: string[] = [];
+  /** For the story, in which what goes on as before is left out. */
+  readonly #lastAnswers = new Map<string, string>();
   readonly #wrong: string[] = [];
 
   constructor(options: ModelWorldOptions) {
@@ -165,6 +169,10 @@ export class ModelWorld {
     });
     this.homeserver.onAttempt = (attempt) => this.#onAttempt(attempt);
     this.homeserver.onFired = (delayId) => this.#onFired(this.#events.get(delayId)!);
+    this.sfu.onCall = (name, answer) => {
+      if (this.#lastAnswers.get(name) !== answer) this.#tell(`${name}: ${answer}`);
+      this.#lastAnswers.set(name, answer);
+    };
     this.sfu.onEvent = (event) => this.#onSfuEvent(event);
   }
 
@@ -173,6 +181,7 @@ export class ModelWorld {
     await this.#startProcess();
     for (const step of steps) {
       this.#tell(JSON.stringify(step));
+      this.#lastAnswers.clear();
       await this.#take(step);
       await this.#settle();
     }
@@ -285,10 +294,12 @@ export class ModelWorld {
         this.sfu.end(session, "PARTICIPANT_REMOVED");
         return;
       case "migrate": {
-        if (session?.isActive !== true) return;
+        if (session?.isActive !== true || !this.sfu.isListed(session)) return;
         this.sfu.end(session, "MIGRATION");
         const { sid } = session;
-        this.clock.after(80, () => this.#join(client, step.keepsSid ? sid : undefined));
+        this.clock.after(80, () => {
+          if (client.session === session) this.#join(client, step.keepsSid ? sid : undefined);
+        });
         return;
       }
       case "renew": {
@@ -326,6 +337,7 @@ export class ModelWorld {
       since: this.clock.monotonic(),
       keyIdentity: "",
       delegatedAt: Infinity,
+      startedAt: Infinity,
       isAnnounced: false,
       isConfused: false,
       wasJoined: client.session !== undefined,
@@ -346,14 +358,11 @@ export class ModelWorld {
     const identity = client.identities[as];
     const wasKept = event.delegation === "kept";
     event.delegatedAt = Math.min(event.delegatedAt, this.clock.monotonic());
+    const startedAt = this.clock.monotonic();
     const settleAs = (delegation: LeaveEvent["delegation"]) => {
       event.delegation = delegation;
       event.since = this.clock.monotonic();
     };
-    // Until it is known, whoever dies with it leaves nobody knows what.
-    const others = client.events.filter((other) =>
-      other !== event && other.delegation === "kept" && other.keyIdentity === identity
-    );
     process.delegate(
       {
         room: client.room,
@@ -368,9 +377,12 @@ export class ModelWorld {
     ).then(() => {
       this.#tell(`${event.id} is delegated`);
       settleAs("kept");
+      event.startedAt = startedAt;
+      event.restartedAt = -Infinity;
       event.keyIdentity = identity;
-      for (const other of others) {
-        if (other.delegation !== "kept" || other.keyIdentity !== identity) continue;
+      for (const other of client.events) {
+        if (other === event || other.delegation !== "kept") continue;
+        if (other.keyIdentity !== identity || other.startedAt > startedAt) continue;
         other.delegation = "superseded";
         other.since = this.clock.monotonic();
       }
@@ -395,6 +407,7 @@ export class ModelWorld {
     const { session } = client;
     if (session === undefined) return;
     client.session = undefined;
+    client.dead = session;
     // It has been seen, maybe, but has never been in the call.
     for (const event of client.events) event.restartedAt = -Infinity;
     this.clock.after(30, () => {
@@ -409,11 +422,14 @@ export class ModelWorld {
       if (this.#listed(client) !== undefined) client.goneAt = this.clock.monotonic();
     }
     this.sfu.crash(ms);
+    // Who has only been heard of is not known to be on the way back.
+    const isKnown = this.#process === undefined || this.#process.hasHeardOfSfu;
     const giveUpAt = this.clock.monotonic() + ms + GIVE_UP_MS;
     for (const client of lost) {
       const before = client.session;
       for (const event of client.events) {
-        if (!event.isAnnounced && event.restartedAt >= (before?.since ?? Infinity)) {
+        const wasSeen = event.restartedAt >= (before?.since ?? Infinity);
+        if (isKnown && wasSeen && !event.isAnnounced) {
           event.graceUntil = this.clock.monotonic() + ms + GRACE_MS;
         }
       }
@@ -570,7 +586,8 @@ export class ModelWorld {
     }
     if (attempt.act === "restart") {
       const { session } = event.client;
-      if (!event.wasJoined && !event.isConfused) {
+      const isThere = event.wasJoined || this.#listed(event.client) !== undefined;
+      if (!isThere && !event.isConfused) {
         this.#blame(`a restart of ${event.id} before anybody joined`);
       }
       if (attempt.status === 200 && session?.isActive === true) event.restartedAt = now;
@@ -582,6 +599,8 @@ export class ModelWorld {
     for (const earlier of this.homeserver.attempts) {
       if (earlier === attempt || earlier.delayId !== event.id || earlier.act !== "send") continue;
       if (earlier.answeredAt === undefined || ![200, 404].includes(earlier.status)) continue;
+      // An event can be handed over again.
+      if (earlier.at < event.startedAt) continue;
       const sender = this.#processes.get(earlier.caller)!;
       const isExcused = sender !== process &&
         (earlier.answeredAt > (sender.endedAt ?? Infinity) - UNWRITTEN_MS ||
@@ -590,7 +609,9 @@ export class ModelWorld {
     }
     const isFirst = event.firstSendAt === undefined;
     event.firstSendAt ??= now;
-    if (event.isAnnounced || event.isConfused) return;
+    // What is no more does no harm.
+    const isAlive = attempt.status === 200 || this.homeserver.isAlive(event.id);
+    if (!isAlive || event.isAnnounced || event.isConfused) return;
     if (isFirst && now < event.graceUntil) this.#blame(`${event.id} is sent within the grace`);
     if (!event.wasJoined && now < event.delegatedAt + event.delayMs - 10) {
       this.#blame(`${event.id} is sent before anybody came`);
