@@ -200,14 +200,13 @@ export class RedisJobs {
     const { id, log } = this.#deps;
     const count = fields.length;
     if (!isShared) {
-      log.warning("{count} jobs in Redis cannot be read and stay as they are", { count });
+      log.warning("jobs in Redis cannot be read; they stay as they are", { count });
       return;
     }
     const keys = [scripts.JOBS_KEY, scripts.OWNERS_KEY, scripts.SET_ASIDE_KEY];
     await runScript(connection, scripts.SET_ASIDE, keys, [id, ...fields]);
-    log.warning("{count} jobs in Redis cannot be read; they are kept in its hash {hash}", {
+    log.warning(`jobs in Redis cannot be read; they are kept in ${scripts.SET_ASIDE_KEY}`, {
       count,
-      hash: scripts.SET_ASIDE_KEY,
     });
   }
 

@@ -52,7 +52,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
  */
 export function refusalOf(place: string, command: string, answer: string): RedisRefusal {
   // Redis 6 has the code of what failed in a script in the middle.
-  const code = /: -([A-Z]{4,20}) /.exec(answer)?.[1] ?? /^[A-Z]{2,20}(?= |$)/.exec(answer)?.[0] ??
+  const code = /: -([A-Z]{3,20}) /.exec(answer)?.[1] ?? /^[A-Z]{2,20}(?= |$)/.exec(answer)?.[0] ??
     "ERR";
   const server = `Redis at ${place}`;
   const remedy = REMEDIES[code];

@@ -81,8 +81,14 @@ export interface RedisStoreOptions {
   readonly times?: Partial<RedisTimes>;
 }
 
+/** What a user of Redis must be allowed, as ACL SETUSER takes it. */
+const RULES_FOR_REPLICAS = "~lk-jwt:jobs ~matrixrtc-auth:* &matrixrtc-auth:* +ping +select +eval " +
+  "+evalsha +publish +subscribe +hget +hset +hdel +hlen +hscan +hgetall +set +del +exists " +
+  "+pexpire +sadd +srem +sismember +smembers";
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2_000;
+/** A head start for those who have not noticed a death themselves: a message and a look. */
+const SHARE_MS = 100;
 /** Messages ask for a look at Redis; not more often than this. */
 const MIN_ROUND_MS = 25;
 /** Every so many looks for unknown jobs, all are looked at, whatever the counts say. */
@@ -134,6 +140,8 @@ class RedisStore implements JobStore {
   #cancelScan = () => {};
   #scans = 0;
   #takeoverWanted: TakeoverScope | undefined;
+  /** Replicas whose death all have been told of. */
+  #knownDead = new Set<string>();
   #isTakingOver = false;
 
   constructor(options: RedisStoreOptions) {
@@ -226,7 +234,7 @@ class RedisStore implements JobStore {
       const isDoubtful = !isFirst && (!wasAlive || isNew || wasDeaf || !this.#proof.isValid);
       // What is another's by now must be known before anything may be done again.
       if (isDoubtful) await this.#dropLost(connection);
-      this.#proof.renew(given, this.#circle.others.size > 0);
+      this.#proof.renew(given);
       return { connection, hasLapsed: !isFirst && !wasAlive, hasGaps: hasGaps || isDoubtful };
     } catch (error) {
       if (!(error instanceof RedisRefusal && error.isUnsupported)) throw error;
@@ -249,27 +257,28 @@ class RedisStore implements JobStore {
 
   #warnAlone(error: RedisRefusal): void {
     this.#options.log.warning(
-      "This service must be the only one on its Redis: {error}. Several replicas need ACL rules like " +
-        "~lk-jwt:jobs ~matrixrtc-auth:* &matrixrtc-auth:* +ping +select +eval +evalsha +publish " +
-        "+subscribe +hget +hset +hdel +hlen +hscan +hgetall +set +del +exists +pexpire +sadd +srem " +
-        "+sismember +smembers",
-      { error: error.message },
+      `this service must be the only one on its Redis: ${error.message}; for several replicas, ` +
+        `${RULES_FOR_REPLICAS} are needed`,
     );
   }
 
   /** One look at Redis and what others do; then the next one. */
   async #round(): Promise<void> {
     if (this.#isClosed) return;
+    const { clock } = this.#options;
     this.#isInRound = true;
     this.#roundWanted = false;
     this.#cancelRound();
     let nextMs: number;
     try {
-      const { hasLapsed, hasGaps } = await this.#enlist();
+      const { connection, hasLapsed, hasGaps } = await this.#enlist();
       this.#failures = 0;
       nextMs = this.#roundWanted || this.#proof.isStopped ? MIN_ROUND_MS : this.#times.renewMs;
       this.#recover(hasLapsed);
-      if (hasGaps) this.#wantTakeover("owned");
+      if (await this.#tellOfDeaths(connection)) {
+        // The others start as soon as they have heard and looked themselves.
+        clock.after(SHARE_MS, () => this.#wantTakeover("owned"));
+      } else if (hasGaps) this.#wantTakeover("owned");
       else if (this.#takeoverWanted !== undefined) this.#takeOver();
     } catch (error) {
       nextMs = this.#retryMs();
@@ -282,6 +291,21 @@ class RedisStore implements JobStore {
     this.#isInRound = false;
     this.#nextRoundAt = Infinity;
     this.#scheduleRound(nextMs);
+  }
+
+  /**
+   * Whoever notices a death tells the others, so that all start at the same time
+   * and none takes everything.
+   *
+   * @returns Whether there was anything to tell, and anybody.
+   */
+  async #tellOfDeaths(connection: RedisConnection): Promise<boolean> {
+    const { dead, others } = this.#circle;
+    const news = [...dead].filter((id) => !this.#knownDead.has(id));
+    this.#knownDead = new Set(dead);
+    if (others.size === 0) return false;
+    for (const id of news) await this.#publish(connection, { kind: "gone", from: id });
+    return news.length > 0;
   }
 
   #retryMs(): number {
@@ -332,10 +356,8 @@ class RedisStore implements JobStore {
         : new StoreError("answer", `Redis at ${this.#place} cannot be used`, { cause: error }),
       over,
     };
-    this.#options.log.warning(
-      "Redis cannot be used, and what changes is not kept for now; jobs go on: {error}",
-      { error: describeError(error) },
-    );
+    const reason = describeError(error);
+    this.#options.log.warning(`Redis cannot be used, jobs go on without: ${reason}`);
   }
 
   #recover(hasLapsed: boolean): void {
@@ -344,7 +366,7 @@ class RedisStore implements JobStore {
     this.#endOutage();
     if (outage !== undefined) {
       const ms = Math.round(this.#options.clock.monotonic() - outage.since);
-      this.#options.log.info("Redis can be used again after {ms} ms", { ms });
+      this.#options.log.info("Redis can be used again", { ms });
     }
     if (outage !== undefined || hasLapsed) this.#listener?.onRecovered();
   }
@@ -355,7 +377,8 @@ class RedisStore implements JobStore {
   }
 
   #takeoverDeps() {
-    return { jobs: this.#jobs, circle: this.#circle, random: this.#options.random };
+    const { clock, random } = this.#options;
+    return { jobs: this.#jobs, circle: this.#circle, clock, random };
   }
 
   #wantTakeover(scope: TakeoverScope): void {
@@ -378,7 +401,7 @@ class RedisStore implements JobStore {
             this.#listener?.onTaken(jobs);
           }
           if (count > 0) {
-            this.#options.log.info("{count} jobs that nobody ran any more are run here", { count });
+            this.#options.log.info("jobs that no replica ran any more are run here", { count });
           }
         } catch (error) {
           // To be tried again with the next round that works.
@@ -431,9 +454,12 @@ class RedisStore implements JobStore {
         if (message.to === this.#id) this.#onLostMessage(message.fields);
         break;
       case "came":
+        // It may be told of events before this one has looked.
+        this.#circle.greet(message.from);
         this.#wantRound();
         break;
       case "gone":
+        this.#knownDead.add(message.from);
         this.#takeoverWanted ??= "owned";
         this.#wantRound();
     }
@@ -507,7 +533,7 @@ class RedisStore implements JobStore {
   mayAct(act: Act): boolean {
     if (this.#isShared === false) return true;
     if (this.#proof.isStopped) this.#wantRound();
-    return this.#proof.mayAct(act);
+    return this.#proof.mayAct(act, this.#circle.others.size > 0);
   }
 
   async close(): Promise<void> {

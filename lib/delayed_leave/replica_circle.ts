@@ -32,9 +32,19 @@ export class ReplicaCircle {
     return this.#others;
   }
 
+  /** Those that have died, and whose jobs have not all been taken yet. */
+  get dead(): ReadonlySet<string> {
+    return this.#dead;
+  }
+
   /** All that are known, the dead too. */
   get known(): readonly string[] {
     return [this.#id, ...this.#others, ...this.#dead];
+  }
+
+  /** Another has just said that it has come; the next sign of life tells whether it is true. */
+  greet(id: string): void {
+    this.#others.add(id);
   }
 
   /** Gives a sign of life, and sees who else does. */

@@ -53,7 +53,6 @@ export class ReplicaProof {
   #seen: { at: number; now: number };
   #missed = 0;
   #proven: Moment;
-  #hasOthers = false;
   #isStopped = false;
 
   constructor(clock: Clock, times: ProofTimes) {
@@ -90,12 +89,10 @@ export class ReplicaProof {
    * Notes a sign of life, after it has been checked whose the jobs are.
    *
    * @param given When it was given; one that took a lease to arrive proves nothing.
-   * @param hasOthers Whether other replicas are alive.
    */
-  renew(given: Moment, hasOthers: boolean): void {
+  renew(given: Moment): void {
     this.look();
     this.#proven = given;
-    this.#hasOthers = hasOthers;
     if (this.isValid) this.#isStopped = false;
   }
 
@@ -111,11 +108,15 @@ export class ReplicaProof {
     return this.#isStopped;
   }
 
-  /** See {@linkcode ReplicaProof}. */
-  mayAct(act: Act): boolean {
+  /**
+   * See {@linkcode ReplicaProof}.
+   *
+   * @param hasOthers Whether other replicas are known.
+   */
+  mayAct(act: Act, hasOthers: boolean): boolean {
     if (this.isStopped) return false;
     const age = this.#age();
-    if (age < this.#times.leaseMs || act === "restart" || !this.#hasOthers) return true;
+    if (age < this.#times.leaseMs || act === "restart" || !hasOthers) return true;
     return age >= this.#times.leaseMs + this.#times.holdMs;
   }
 

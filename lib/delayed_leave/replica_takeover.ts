@@ -1,5 +1,6 @@
 /** Finds jobs that nobody runs, and takes a share of them. */
 
+import type { Clock } from "../clock.ts";
 import type { StoredJob } from "./job.ts";
 import type { RedisConnection } from "./redis_connection.ts";
 import type { RedisJobs } from "./redis_jobs.ts";
@@ -10,6 +11,7 @@ import type { ReplicaCircle } from "./replica_circle.ts";
 export interface TakeoverDeps {
   readonly jobs: RedisJobs;
   readonly circle: ReplicaCircle;
+  readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
 }
@@ -21,8 +23,12 @@ export type TakeoverScope =
   /** Among all, also those that no replica has written. */
   | "all";
 
-/** Jobs taken in one step, during which Redis does nothing else. */
-const BATCH = 250;
+/** Jobs taken in one step, during which Redis does nothing else: 2 µs each. */
+const [MIN_BATCH, MAX_BATCH] = [250, 2_000];
+/** However many jobs there are, few steps are enough. */
+const STEPS = 100;
+/** A rest between steps. Others may start a little later, and shall find something left. */
+const REST_MS = 25;
 /** Entries that Redis looks through in one step. */
 const SCAN_COUNT = 1_000;
 /** How often in a row new replicas may come while one batch is taken. */
@@ -42,7 +48,7 @@ const MAX_ATTEMPTS = 10;
 export async function* takeOver(
   connection: RedisConnection,
   scope: TakeoverScope,
-  { jobs, circle, random }: TakeoverDeps,
+  { jobs, circle, clock, random }: TakeoverDeps,
 ): AsyncGenerator<StoredJob[]> {
   const fields = new Set<string>();
   for await (const [field, owner] of scan(connection, OWNERS_KEY)) {
@@ -54,15 +60,20 @@ export async function* takeOver(
     }
   }
   const shuffled = shuffle([...fields], random);
-  for (let start = 0; start < shuffled.length; start += BATCH) {
-    const batch = shuffled.slice(start, start + BATCH);
+  const size = Math.min(Math.max(Math.ceil(shuffled.length / STEPS), MIN_BATCH), MAX_BATCH);
+  for (let start = 0; start < shuffled.length; start += size) {
+    const batch = shuffled.slice(start, start + size);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const taken = await jobs.claim(connection, batch, circle.known);
-      if (taken !== undefined) {
-        if (taken.length > 0) yield taken;
-        break;
+      if (taken === undefined) {
+        await circle.renew(connection);
+        continue;
       }
-      await circle.renew(connection);
+      if (taken.length > 0) yield taken;
+      if (taken.length > 0 && circle.others.size > 0) {
+        await new Promise<void>((resolve) => clock.after(REST_MS, resolve));
+      }
+      break;
     }
   }
   await circle.buryDead(connection);

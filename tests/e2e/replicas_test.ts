@@ -1,0 +1,357 @@
+// Several stores on one real Redis or Valkey: whose a job is, and what happens when one of them, or
+// Redis itself, goes, freezes or comes back.
+
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { jobKey, type StoredJob } from "../../lib/delayed_leave/job.ts";
+import { jobField } from "../../lib/delayed_leave/job_record.ts";
+import type { ParticipantEvent } from "../../lib/delayed_leave/participant_event.ts";
+import { type JobStore, StoreError } from "../../lib/delayed_leave/store.ts";
+import { Secret } from "../../lib/secret.ts";
+import type { LiveKitIdentity } from "../../lib/signing/names.ts";
+import { createSystemClock } from "../../lib/system_clock.ts";
+import { createJob, plain } from "../delayed_leave/support/store_suite.ts";
+import { startFourCommands } from "./support/four_commands.ts";
+import { type RedisServer, startRedis } from "./support/redis.ts";
+import { createEar, type Heard, openLog, openStore, SHORT } from "./support/redis_world.ts";
+
+interface Replica extends AsyncDisposable {
+  readonly store: JobStore;
+  readonly stored: readonly StoredJob[];
+  readonly heard: Heard;
+  logText(): Promise<string>;
+}
+
+async function startReplica(
+  server: RedisServer,
+  options: Parameters<typeof openStore>[2] = {},
+): Promise<Replica> {
+  const log = await openLog();
+  const store = openStore(server.url, log, options);
+  const { listener, heard } = createEar();
+  const stored = await store.start(listener);
+  return {
+    store,
+    stored,
+    heard,
+    logText: log.logText,
+    [Symbol.asyncDispose]: () => store.close(),
+  };
+}
+
+/** A job of the past second, so that it is neither expired nor in the future. */
+function createStored(name: string, delayId = `id of ${name}`): StoredJob {
+  const identity = name as LiveKitIdentity;
+  const job = createJob({ identity, delayId: new Secret(delayId) });
+  return { job, restartedAt: Date.now() - 10, wasConnected: true };
+}
+
+/** The real clock, until it dies: then nothing that waits for it happens any more. */
+function createMortalClock() {
+  const clock = createSystemClock();
+  let isDead = false;
+  return {
+    clock: {
+      ...clock,
+      after: (ms: number, action: () => void) => clock.after(ms, () => isDead || action()),
+    },
+    die: () => isDead = true,
+  };
+}
+
+const keyOf = ({ job }: StoredJob) => jobKey(job.room, job.identity);
+const put = (stored: StoredJob) => ({ kind: "put" as const, stored });
+const update = (stored: StoredJob) => ({ kind: "update" as const, stored });
+const EVENT: ParticipantEvent = {
+  kind: "left",
+  room: "room",
+  identity: "@a:b",
+  sid: "PA_1",
+  reason: "CLIENT_INITIATED",
+};
+const owners = (server: RedisServer) => server.command("HLEN", "matrixrtc-auth:owners");
+const jobs = (server: RedisServer) => server.command("HLEN", "lk-jwt:jobs");
+
+for (const kind of ["redis", "valkey"] as const) {
+  const test = (name: string, action: (server: RedisServer) => Promise<void>) =>
+    Deno.test(`${kind}: ${name}`, async () => {
+      await using server = await startRedis({ server: kind });
+      await action(server);
+    });
+
+  test("a put takes the job from the replica that had it, which is told", async (server) => {
+    await using a = await startReplica(server);
+    await using b = await startReplica(server);
+    const [older, newer] = [createStored("alice"), createStored("alice", "newer")];
+    const other = createStored("bob");
+    await a.store.write([put(older), put(other)]);
+    assertEquals(await b.store.write([put(newer)]), ["kept"]);
+    await a.heard.until(({ lost }) => lost.length > 0);
+    assertEquals(a.heard.lost, [keyOf(older)]);
+    assertEquals(
+      await a.store.write([update(older), { kind: "remove", job: older.job }, update(other)]),
+      ["lost", "lost", "kept"],
+    );
+    assertEquals(await jobs(server), 2);
+    assertEquals(await b.store.write([{ kind: "remove", job: newer.job }]), ["kept"]);
+    assertEquals([await jobs(server), await owners(server)], [1, 1]);
+  });
+
+  test("a replica that has not heard of its loss yet changes nothing", async (server) => {
+    await using a = await startReplica(server);
+    await using b = await startReplica(server);
+    const older = createStored("alice");
+    await a.store.write([put(older)]);
+    // Of the same event: the owner alone makes the difference.
+    await b.store.write([put(createStored("alice"))]);
+    // Sent before the message can have been heard.
+    assertEquals(await a.store.write([update(older)]), ["lost"]);
+    assertEquals(await jobs(server), 1);
+  });
+
+  test("the jobs of a replica that closes are taken at once", async (server) => {
+    // A lease that would never end by itself.
+    const times = { leaseMs: 60_000, scanMs: 60_000 };
+    await using a = await startReplica(server, { times });
+    await using b = await startReplica(server, { times });
+    const stored = createStored("alice");
+    await a.store.write([put(stored)]);
+    await a.store.close();
+    await b.heard.until(({ taken }) => taken.length > 0);
+    assertEquals(b.heard.taken.map(plain), [plain(stored)]);
+    assertEquals(await b.store.write([update(b.heard.taken[0]!)]), ["kept"]);
+    assertStringIncludes(await b.logText(), "jobs that no replica ran any more are run here");
+  });
+
+  test("the jobs of a replica that dies are shared by the others, each taken once", async (server) => {
+    const count = 3_000;
+    const { clock, die } = createMortalClock();
+    await using a = await startReplica(server, { clock });
+    await a.store.write(Array.from({ length: count }, (_, n) => put(createStored(`user ${n}`))));
+    await using b = await startReplica(server);
+    await using c = await startReplica(server);
+    await using d = await startReplica(server);
+    const survivors = [b, c, d];
+    for (const { stored } of survivors) assertEquals(stored.length, 0);
+    // What a SIGKILL leaves is a replica that gives no sign of life, and says nothing.
+    const diedAt = performance.now();
+    die();
+    const taken = () => survivors.flatMap(({ heard }) => heard.taken);
+    await Promise.any(survivors.map(({ heard }) => heard.until(() => taken().length >= count)));
+    assert(performance.now() - diedAt < SHORT.leaseMs + 2 * SHORT.renewMs + 1_000);
+    assertEquals(new Set(taken().map(keyOf)).size, count);
+    assertEquals(taken().length, count);
+    for (const { heard } of survivors) {
+      assert(heard.taken.length > count / 10, `${heard.taken.length}`);
+    }
+    assertEquals(await owners(server), count);
+  });
+
+  test("an event reaches exactly the others", async (server) => {
+    await using a = await startReplica(server);
+    // Alone, there is nobody to tell and nothing to ask.
+    await a.store.pass(EVENT);
+    await using b = await startReplica(server);
+    await using c = await startReplica(server);
+    await c.store.pass({ ...EVENT, kind: "joined" });
+    for (const { heard } of [a, b]) await heard.until(({ events }) => events.length === 1);
+    await a.store.pass(EVENT);
+    for (const { heard } of [b, c]) {
+      await heard.until(({ events }) => events.at(-1)?.kind === "left");
+    }
+    assertEquals(a.heard.events, [{ ...EVENT, kind: "joined" }]);
+    assertEquals(b.heard.events, [{ ...EVENT, kind: "joined" }, EVENT]);
+    assertEquals(c.heard.events, [EVENT]);
+  });
+
+  test("databases of one server do not hear one another", async (server) => {
+    const log = await openLog();
+    const [a, b] = [createEar(), createEar()];
+    const stores = [openStore(`${server.url}/1`, log), openStore(`${server.url}/2`, log)] as const;
+    await stores[0].start(a.listener);
+    await stores[1].start(b.listener);
+    await using c = await startReplica({ ...server, url: `${server.url}/1` });
+    await c.store.pass(EVENT);
+    await a.heard.until(({ events }) => events.length === 1);
+    assertEquals(b.heard.events, []);
+    for (const store of stores) await store.close();
+  });
+
+  test("jobs that another program writes meanwhile are found", async (server) => {
+    await using a = await startReplica(server);
+    const { job } = createStored("alice");
+    const record = JSON.stringify({
+      Params: {
+        DelayId: "syd",
+        DelayTimeout: 60e9,
+        ServerName: "example.org",
+        LiveKitRoom: job.room,
+        LiveKitIdentity: job.identity,
+      },
+      RestartedAt: new Date().toISOString(),
+    });
+    await server.command("HSET", "lk-jwt:jobs", jobField(job.room, job.identity), record);
+    await a.heard.until(({ taken }) => taken.length > 0);
+    assertEquals(a.heard.taken.map(keyOf), [jobKey(job.room, job.identity)]);
+  });
+
+  test("Redis comes back empty: all is written anew, and is whose it was", async (server) => {
+    await using a = await startReplica(server);
+    await using b = await startReplica(server);
+    const [one, two] = [createStored("alice"), createStored("bob")];
+    await a.store.write([put(one)]);
+    await b.store.write([put(two)]);
+    await server.stop();
+    await assertRejects(() => a.store.write([update(one)]), StoreError);
+    assertEquals(a.store.mayAct("restart"), true);
+    await server.restart();
+    for (const { heard } of [a, b]) await heard.until(({ recovered }) => recovered > 0);
+    assertEquals(await a.store.write([update(one)]), ["kept"]);
+    assertEquals(await b.store.write([update(two)]), ["kept"]);
+    assertEquals([await jobs(server), await owners(server)], [2, 2]);
+    assertEquals([a.heard.lost, b.heard.lost, a.heard.taken, b.heard.taken], [[], [], [], []]);
+    assertEquals([a.store.mayAct("send"), b.store.mayAct("send")], [true, true]);
+    // There is one log in a process: it has a line of the outage and one of its end for each.
+    const lines = (await b.logText()).split("\n").filter((line) => line.includes("Redis can"));
+    assertEquals(lines.map((line) => line.split(" ")[1]).sort(), [
+      "INFO",
+      "INFO",
+      "WARNING",
+      "WARNING",
+    ]);
+  });
+
+  test("FLUSHALL in operation: all is written anew", async (server) => {
+    await using a = await startReplica(server);
+    const stored = createStored("alice");
+    await a.store.write([put(stored)]);
+    await server.command("FLUSHALL");
+    await a.heard.until(({ recovered }) => recovered > 0);
+    assertEquals(await a.store.write([update(stored)]), ["kept"]);
+    assertEquals([await jobs(server), await owners(server)], [1, 1]);
+  });
+
+  test("a frozen Redis holds back sends while others are known, for a while", async (server) => {
+    await using a = await startReplica(server);
+    await using b = await startReplica(server);
+    const stored = createStored("alice");
+    await a.store.write([put(stored)]);
+    server.kill("SIGSTOP");
+    const frozenAt = performance.now();
+    await assertRejects(() => a.store.write([update(stored)]), StoreError, "has not answered");
+    await assertRejects(() => a.store.pass(EVENT), StoreError);
+    const held = await whenever(() => !a.store.mayAct("send"));
+    assert(a.store.mayAct("restart"));
+    await whenever(() => a.store.mayAct("send"));
+    const ms = performance.now();
+    assert(held - frozenAt > SHORT.leaseMs - SHORT.renewMs - 50, `${held - frozenAt}`);
+    assert(Math.abs(ms - held - SHORT.holdMs) < 100, `${ms - held}`);
+    server.kill("SIGCONT");
+    await a.heard.until(({ recovered }) => recovered > 0);
+    assertEquals(await a.store.write([update(stored)]), ["kept"]);
+    assertEquals(a.store.mayAct("send"), true);
+    assertEquals(b.heard.taken, []);
+  });
+
+  test("a frozen Redis holds nothing back from the only replica", async (server) => {
+    await using a = await startReplica(server);
+    server.kill("SIGSTOP");
+    const until = performance.now() + SHORT.leaseMs + 200;
+    while (performance.now() < until) {
+      assert(a.store.mayAct("send") && a.store.mayAct("restart"));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    server.kill("SIGCONT");
+    await a.heard.until(({ recovered }) => recovered > 0);
+  });
+
+  test("a server that keeps its data on disk is gone on with after its restart", async () => {
+    await using server = await startRedis({ server: kind, persistent: true });
+    await using a = await startReplica(server);
+    const stored = createStored("alice");
+    await a.store.write([put(stored)]);
+    await server.stop("SIGTERM");
+    await server.restart();
+    await a.heard.until(({ recovered }) => recovered > 0);
+    assertEquals(await jobs(server), 1);
+    assertEquals(await a.store.write([update(stored)]), ["kept"]);
+  });
+}
+
+/** Waits for what no event tells: the passing of time. Returns when it was. */
+async function whenever(condition: () => boolean): Promise<number> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+  return performance.now();
+}
+
+Deno.test("a process that was stopped for longer than its lease may do nothing until Redis has spoken", async () => {
+  await using server = await startRedis();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "tools/deno.ts",
+      "run",
+      "-A",
+      "tests/e2e/support/replica_process.ts",
+      server.url,
+    ],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  const waitFor = async (pattern: RegExp): Promise<string> => {
+    while (true) {
+      const match = pattern.exec(text);
+      if (match !== null) return match[1] ?? "";
+      const { value, done } = await lines.read();
+      if (done) throw new Error(`no ${pattern} in ${text}`);
+      text += value;
+    }
+  };
+  let pid = 0;
+  try {
+    pid = Number(await waitFor(/started (\d+)\n/));
+    await using b = await startReplica(server);
+    Deno.kill(pid, "SIGSTOP");
+    await b.heard.until(({ taken }) => taken.length === 2);
+    // Nothing that it says before this was said after it woke.
+    text = "";
+    Deno.kill(pid, "SIGCONT");
+    // It looks, synchronously, at each of its moments whether it may send.
+    assertEquals(await waitFor(/first after the gap: (\S+)\n/), "false,false");
+    assertEquals(await waitFor(/lost (.*)\n/), "2");
+    assertEquals(await waitFor(/acting again after losing (\d+)\n/), "2");
+  } finally {
+    // The process itself, not what started it.
+    if (pid > 0) Deno.kill(pid, "SIGKILL");
+    else child.kill("SIGKILL");
+    await lines.cancel();
+    await child.status;
+  }
+});
+
+Deno.test("a server with four commands is enough for one replica, which says so once", async () => {
+  await using server = startFourCommands();
+  const log = await openLog();
+  const { listener, heard } = createEar();
+  const store = openStore(server.url, log);
+  assertEquals(await store.start(listener), []);
+  const [one, two] = [createStored("alice"), createStored("bob")];
+  assertEquals(await store.write([put(one), put(two)]), ["kept", "kept"]);
+  assertEquals(await store.write([{ kind: "remove", job: one.job }]), ["kept"]);
+  assertEquals(server.jobs.size, 1);
+  await store.pass(EVENT);
+  assertEquals([store.mayAct("send"), store.mayAct("restart")], [true, true]);
+  server.dropConnections();
+  await heard.until(({ recovered }) => recovered > 0);
+  assertEquals(await store.write([update(two)]), ["kept"]);
+  await store.close();
+  const again = openStore(server.url, log);
+  assertEquals((await again.start(listener)).map(plain), [plain(two)]);
+  await again.close();
+  const warnings = (await log.logText()).split("\n").filter((line) => line.includes("only one"));
+  assertEquals(warnings.length, 2);
+  assertStringIncludes(warnings[0]!, "&matrixrtc-auth:*");
+  assertEquals(server.unknown.has("CLIENT"), false);
+});

@@ -1,0 +1,82 @@
+import { startRawServer, writeAll } from "../../fakes/raw_server.ts";
+
+/** A server that speaks Redis's protocol and knows no more than lk-jwt-service needs. */
+export interface FourCommands extends AsyncDisposable {
+  readonly url: string;
+  /** The hash, whatever its key. */
+  readonly jobs: ReadonlyMap<string, string>;
+  /** Other commands that it was asked. */
+  readonly unknown: ReadonlySet<string>;
+  /** Closes all connections; new ones are welcome. */
+  dropConnections(): void;
+}
+
+/** Starts a server that knows PING, HSET, HDEL and HGETALL, and answers anything else with an error. */
+export function startFourCommands(): FourCommands {
+  const jobs = new Map<string, string>();
+  const unknown = new Set<string>();
+  const open = new Set<Deno.Conn>();
+
+  function answer([name = "", , ...args]: string[]): string {
+    switch (name.toUpperCase()) {
+      case "PING":
+        return "+PONG\r\n";
+      case "HSET":
+        for (let i = 0; i + 1 < args.length; i += 2) jobs.set(args[i]!, args[i + 1]!);
+        return ":1\r\n";
+      case "HDEL":
+        return `:${args.filter((field) => jobs.delete(field)).length}\r\n`;
+      case "HGETALL": {
+        const parts = [...jobs].flat().map((text) =>
+          `$${new TextEncoder().encode(text).length}\r\n${text}\r\n`
+        );
+        return `*${parts.length}\r\n${parts.join("")}`;
+      }
+      default:
+        unknown.add(name.toUpperCase());
+        return `-ERR unsupported command\r\n`;
+    }
+  }
+
+  const server = startRawServer({
+    async handle(connection) {
+      open.add(connection);
+      let rest = "";
+      for await (const chunk of connection.readable.pipeThrough(new TextDecoderStream())) {
+        rest += chunk;
+        for (let read = readCommand(rest); read !== undefined; read = readCommand(rest)) {
+          rest = rest.slice(read.length);
+          await writeAll(connection, answer(read.words));
+        }
+      }
+    },
+  });
+  return {
+    url: `redis://127.0.0.1:${server.port}`,
+    jobs,
+    unknown,
+    dropConnections() {
+      for (const connection of open) connection.close();
+      open.clear();
+    },
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
+
+/** The first whole command of a text; enough for texts of one byte a character. */
+function readCommand(text: string): { words: string[]; length: number } | undefined {
+  const head = /^\*(\d+)\r\n/.exec(text);
+  if (head === null) return undefined;
+  let at = head[0].length;
+  const words: string[] = [];
+  for (let n = 0; n < Number(head[1]); n++) {
+    const size = /^\$(\d+)\r\n/.exec(text.slice(at));
+    if (size === null) return undefined;
+    at += size[0].length;
+    const end = at + Number(size[1]);
+    if (text.length < end + 2) return undefined;
+    words.push(text.slice(at, end));
+    at = end + 2;
+  }
+  return { words, length: at };
+}
