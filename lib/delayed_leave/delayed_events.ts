@@ -150,6 +150,8 @@ function interpret(
   // Without a Matrix error code it is a proxy that speaks, and it knows nothing of the event.
   const code = typeof errcode === "string" && ERRCODE.test(errcode) ? errcode : undefined;
   if (status === 404 && code === "M_NOT_FOUND") return act === "send" ? DONE : GONE;
+  // Homeservers that say no more than that are known; a leave that is not there needs no sending.
+  if (status === 404 && act === "send" && isEmptyObject(response.body)) return DONE;
   if (code !== undefined && (status === 401 || status === 403 || status === 409)) {
     const error = new UpstreamError("answer", `${where}: HTTP ${status} ${code}`);
     return { kind: "refused", error };
@@ -184,6 +186,10 @@ function readRetryAfter(headers: HttpResponse["headers"], now: number): number |
 function roundUpToSeconds(ms: unknown): number | undefined {
   if (typeof ms !== "number" || !Number.isFinite(ms) || ms < 0) return undefined;
   return Math.ceil(ms / 1000) * 1000;
+}
+
+function isEmptyObject(body: Uint8Array): boolean {
+  return body.length < 16 && /^\s*\{\s*\}\s*$/.test(UTF_8.decode(body));
 }
 
 function parseObject(body: Uint8Array): Record<string, unknown> {

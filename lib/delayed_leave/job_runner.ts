@@ -94,6 +94,8 @@ export class JobRunner implements WatchedJob {
   #cancelTimer: (() => void) | undefined;
   /** Set while the participant is looked for although a connection had been there. */
   #doubt: Doubt | undefined;
+  /** Whether the last look brought no answer. */
+  #isUnanswered = false;
   #cancelConfirmation: (() => void) | undefined;
 
   /**
@@ -155,7 +157,9 @@ export class JobRunner implements WatchedJob {
   }
 
   onAbsent(): void {
-    if (this.#state === "Connected" && this.#doubt === undefined) this.#confirm(FOUND_MISSING);
+    if (this.#state !== "Connected") return;
+    // Whoever asks already is told soon, unless there was no answer so far.
+    if (this.#doubt === undefined || this.#isUnanswered) this.#confirm(FOUND_MISSING);
   }
 
   #onJoined({ sid }: ParticipantEvent): void {
@@ -373,6 +377,7 @@ export class JobRunner implements WatchedJob {
         this.#see(sighting.sid);
         return;
       }
+      this.#isUnanswered = sighting.kind === "unknown";
       if (sighting.kind === "absent") absences++;
       const isGone = absences === 2 ||
         (sighting.kind === "unknown" && !sighting.everAnswered && doubt.isTold);
@@ -391,6 +396,7 @@ export class JobRunner implements WatchedJob {
   /** The participant is there: no doubt about it any more. */
   #settle(): void {
     this.#doubt = undefined;
+    this.#isUnanswered = false;
     this.#cancelConfirmation?.();
     this.#cancelConfirmation = undefined;
   }

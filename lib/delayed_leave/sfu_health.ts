@@ -28,6 +28,8 @@ const RETRY_MS = [500, 1_000, 2_000];
 const SPACING_MS = 100;
 /** How long participants may take to come back to an SFU that was away. */
 const GRACE_MS = 30_000;
+/** The same where rooms were gone before this process looked: their calls may as well have ended. */
+const EARLIER_GRACE_MS = 5_000;
 const CREATIONS_AT_ONCE = 16;
 /** Room names in one call. */
 const NAMES_AT_ONCE = 200;
@@ -204,7 +206,7 @@ export class SfuHealth {
       for (const { name } of rooms) existing.add(name);
     }
     const missing = expected.filter((room) => !existing.has(room));
-    if (missing.length > 0) this.#giveGrace(missing, new Set(missing));
+    if (missing.length > 0) this.#giveGrace(EARLIER_GRACE_MS, missing, new Set(missing));
   }
 
   /** Rooms with jobs of an earlier process: participants whom this one has not seen. */
@@ -228,15 +230,19 @@ export class SfuHealth {
     const rooms = isExpected ? [...jobs.rooms()] : [];
     const seconds = Math.round((clock.monotonic() - since) / 100) / 10;
     log.info("the SFU is back, and participants may come back", { seconds, rooms: rooms.length });
-    if (isExpected) this.#giveGrace(rooms, undefined);
+    if (isExpected) this.#giveGrace(GRACE_MS, rooms, undefined);
   }
 
-  #giveGrace(rooms: readonly LiveKitRoom[], only: ReadonlySet<string> | undefined): void {
+  #giveGrace(
+    graceMs: number,
+    rooms: readonly LiveKitRoom[],
+    only: ReadonlySet<string> | undefined,
+  ): void {
     const { clock, onGraceOver } = this.#options;
-    this.#graceUntil = clock.monotonic() + GRACE_MS;
+    this.#graceUntil = clock.monotonic() + graceMs;
     this.#graceRooms = only;
     this.#cancelGraceEnd();
-    this.#cancelGraceEnd = clock.after(GRACE_MS, onGraceOver);
+    this.#cancelGraceEnd = clock.after(graceMs, onGraceOver);
     void this.#createAll(rooms);
   }
 

@@ -134,8 +134,15 @@ const answers: [string, Act, (homeserver: Homeserver) => Response, string][] = [
   [
     "404 without a code",
     "send",
-    () => Response.json({}, { status: 404 }),
+    () => Response.json({ message: "no route" }, { status: 404 }),
     `failed: send ${AT}: HTTP 404 ${PROXY}`,
+  ],
+  ["404 without a word", "send", () => Response.json({}, { status: 404 }), "done"],
+  [
+    "404 without a word",
+    "restart",
+    () => Response.json({}, { status: 404 }),
+    `failed: restart ${AT}: HTTP 404 ${PROXY}`,
   ],
   [
     "404 with another code",

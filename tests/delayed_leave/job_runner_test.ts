@@ -359,6 +359,32 @@ Deno.test("JobRunner confirms what a poll has missed", async () => {
   assertEquals(world.acts.at(-1), "send");
 });
 
+Deno.test("JobRunner asks again at once when a poll finds out what looks could not", async () => {
+  const world = createWorld();
+  await world.start();
+  await world.tell({ kind: "joined", sid: "PA_1" });
+  world.settings.sighting = RESTING;
+  await world.tell({ kind: "left", sid: "PA_1", reason: "CONNECTION_TIMEOUT" });
+  await world.pass(30_000);
+  world.settings.sighting = ABSENT;
+  world.runner.onAbsent();
+  await world.pass(500);
+  assertEquals(world.acts.at(-1), "send");
+});
+
+Deno.test("JobRunner is not kept from its second look by polls", async () => {
+  const world = createWorld();
+  await world.start();
+  await world.tell({ kind: "joined", sid: "PA_1" });
+  await world.tell({ kind: "left", sid: "PA_1", reason: "MIGRATION" });
+  for (let polls = 0; polls < 3; polls++) {
+    await world.pass(1_000);
+    world.runner.onAbsent();
+  }
+  await world.pass(0);
+  assertEquals(world.acts.at(-1), "send");
+});
+
 Deno.test("JobRunner takes up a job: who left meanwhile leaves now", async () => {
   const world = createWorld({ wasConnected: true });
   await world.start();

@@ -426,7 +426,7 @@ Deno.test("rooms of an earlier process's jobs that are gone are created again, w
   // Who left while nobody watched leaves now.
   assertEquals(await look(world, "there", "bob"), ABSENT);
   assertEquals(await look(world, "new", "carol"), ABSENT);
-  await world.pass(30_000);
+  await world.pass(5_000);
   assertEquals(await look(world, "gone", "alice"), ABSENT);
 });
 
