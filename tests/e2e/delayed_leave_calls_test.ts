@@ -8,8 +8,16 @@ import {
   joinDelegated,
   startCallWorld,
 } from "./support/call_world.ts";
-import { getToken, sfuGet } from "./support/exchange.ts";
+import {
+  getToken,
+  getTokenBody,
+  LEGACY_SLOT,
+  post,
+  sfuGet,
+  sfuGetBody,
+} from "./support/exchange.ts";
 import { abortJoin } from "./support/aborted_join.ts";
+import { startPathRecorder } from "./support/path_recorder.ts";
 import { createScenarios } from "./support/scenarios.ts";
 import type { SeenWebhook } from "./support/webhook_hub.ts";
 
@@ -18,6 +26,8 @@ import type { SeenWebhook } from "./support/webhook_hub.ts";
 
 /** LiveKit tells of a killed participant after about 21 s. */
 const KILLED_MS = 35_000;
+
+const DELAYED_EVENTS = "/_matrix/client/unstable/org.matrix.msc4140/delayed_events";
 
 interface Place extends CallWorld {
   /** Told by webhooks alone: what it gets right is not the polling's merit. */
@@ -234,5 +244,62 @@ scenario(
     for (const [name, secret] of Object.entries(secrets)) {
       assert(!service.output.includes(secret), `The log holds the ${name}`);
     }
+  },
+);
+
+/** What a client may say of its leave, and whether the service takes it. */
+const HAND_OVERS: readonly { delayId?: unknown; delayTimeout?: unknown; errcode?: string }[] = [
+  { delayTimeout: 1 },
+  // As long as a day, in which nobody is asked for anything.
+  { delayTimeout: 2 ** 53 },
+  { delayTimeout: -1, errcode: "M_BAD_JSON" },
+  { delayTimeout: 0, errcode: "M_BAD_JSON" },
+  { delayTimeout: 0.5, errcode: "M_NOT_JSON" },
+  { delayTimeout: "3600000", errcode: "M_NOT_JSON" },
+  { delayId: 5, errcode: "M_NOT_JSON" },
+  { delayId: ".", errcode: "M_BAD_JSON" },
+  { delayId: "..", errcode: "M_BAD_JSON" },
+  { delayId: "x".repeat(10 * 1024), errcode: "M_BAD_JSON" },
+  { delayId: "/" },
+  { delayId: "../../../../v3/logout" },
+  { delayId: "%2e%2e" },
+  { delayId: "..%2f.." },
+  { delayId: "..\\.." },
+  { delayId: "a?b#c&d" },
+  { delayId: "a\r\nHost: b" },
+  { delayId: "☎ ." },
+];
+
+scenario(
+  "what a client says of its leave is refused, or stays in its segment of the homeserver's path",
+  async ({ near, startService }) => {
+    await using homeserver = await startPathRecorder();
+    await using service = await startService({
+      LIVEKIT_CS_API_URL_OVERRIDES: `${near.serverName}=${homeserver.url}/base`,
+    });
+    const user = await near.client.register("says-anything");
+    const token = await near.client.requestOpenIdToken(user);
+    const expected = [];
+    for (const path of ["/get_token", "/sfu/get", "/delegate_delayed_leave"]) {
+      for (
+        const [i, { delayId = `plain-${path}`, delayTimeout = 1, errcode }] of HAND_OVERS.entries()
+      ) {
+        // Nobody joins: after the millisecond the leave is sent.
+        const call = { roomId: `!${path}-${i}`, slotId: LEGACY_SLOT };
+        const makeBody = path === "/sfu/get" ? sfuGetBody : getTokenBody;
+        const { status, body } = await post(service.url, path, {
+          ...makeBody(user, token, call),
+          delay_id: delayId,
+          delay_timeout: delayTimeout,
+        });
+        const which = `${path} ${i}: ${JSON.stringify(body)}`;
+        assertEquals([status, body.errcode], errcode ? [400, errcode] : [200, undefined], which);
+        if (errcode || delayTimeout !== 1) continue;
+        const segment = encodeURIComponent(String(delayId));
+        expected.push(`POST /base${DELAYED_EVENTS}/${segment}/send`);
+      }
+    }
+    await homeserver.until(expected.length);
+    assertEquals([...homeserver.requests].sort(), expected.sort());
   },
 );

@@ -49,6 +49,47 @@ scenario(
 );
 
 scenario(
+  "the SFU is away for over ten seconds: leaves are restarted, and who comes back stays",
+  async (world) => {
+    await using sfu = await startLiveKit({ webhookUrls: [world.hub.url] });
+    await using service = await world.startService({
+      LIVEKIT_URL: sfu.url,
+      LIVEKIT_KEY: sfu.apiKey,
+      LIVEKIT_SECRET: sfu.apiSecret,
+    });
+    const options = { delayMs: 10_000 };
+    const stayer = await joinDelegated(world, service, "waits-for-the-sfu", options);
+    const leaver = await joinDelegated(world, service, "does-not-wait", {
+      ...options,
+      with: stayer,
+    });
+    for (const { membership } of [stayer, leaver]) {
+      await world.tap.waitFor(membership.delayId, "restart");
+    }
+    await sfu.crash();
+    await leaver.caller.kill();
+    // Every five seconds, whoever is there: nothing is known of them.
+    for (const { membership } of [stayer, leaver]) {
+      const before = world.tap.statuses(membership.delayId, "restart").length;
+      await world.tap.waitFor(membership.delayId, "restart", before + 2);
+    }
+    await sfu.restart();
+    const returned = performance.now();
+
+    await stayer.caller.reconnected;
+    await leaver.membership.left(60_000);
+    const [sent] = world.tap.calls(leaver.membership.delayId, "send");
+    assert(sent!.at - returned > 20_000, "The leave was sent before clients had time to come back");
+    assert(await stayer.membership.isThere());
+    await stayer.caller.hangUp();
+    await stayer.membership.left(5_000);
+    for (const { membership } of [stayer, leaver]) {
+      assertEquals(world.tap.statuses(membership.delayId, "send"), [200]);
+    }
+  },
+);
+
+scenario(
   "Synapse is restarted: who is in the call stays, who left meanwhile is seen to leave",
   async (world) => {
     await using synapse = await startSynapse({ ca: world.ca, host: "localhost" });
@@ -156,8 +197,8 @@ scenario("Redis is killed and comes back empty: nothing is lost", async (world) 
   await redis.restart();
   await untilStored(redis, 2);
 
-  // What Redis has now is enough to go on with.
-  await service.kill();
+  // What Redis has now is enough to go on with, and who ends in peace keeps nobody waiting.
+  await service.stop();
   await using again = await world.startService(env);
   for (const { liveKitRoom } of [busy, idle]) world.hub.route(liveKitRoom, again.url);
   const atRestart = world.tap.statuses(busy.membership.delayId, "restart").length;
