@@ -21,7 +21,8 @@ function createMemory(): Promise<ModelPlace> {
 }
 
 async function createFolder(): Promise<ModelPlace> {
-  const folder = await Deno.makeTempDir();
+  // In memory where there is such a folder: that a disk keeps what was written is not the question.
+  const folder = await Deno.makeTempDir({ dir: "/dev/shm" }).catch(() => Deno.makeTempDir());
   return {
     isLasting: true,
     open: (clock) => createSqliteStore({ folder, clock, log }),

@@ -43,6 +43,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("drop" as const),
+      client,
+      reason: fc.constantFrom("STATE_MISMATCH", "SIGNAL_CLOSE", "CONNECTION_TIMEOUT"),
+      gapMs: fc.constantFrom(20, 100, 400, 2_000),
+    }),
+  },
+  {
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant("migrate" as const),

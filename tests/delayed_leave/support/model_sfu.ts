@@ -79,7 +79,7 @@ export function createModelSfu(clock: Clock): ModelSfu {
           clock.after(CALL_TIMEOUT_MS, () => reject(new SfuError("http", "no answer in time")));
         } else {
           const value = evaluate();
-          sfu.onCall(name, JSON.stringify(value));
+          sfu.onCall(name, JSON.stringify(value) ?? "nobody");
           clock.after(ON_THE_WAY_MS, () => resolve(value));
         }
       });

@@ -46,6 +46,13 @@ export type Step =
   | { readonly kind: "reconnect"; readonly client: number }
   | { readonly kind: "abort"; readonly client: number; readonly reason: string }
   | { readonly kind: "kick"; readonly client: number }
+  | {
+    readonly kind: "drop";
+    readonly client: number;
+    readonly reason: string;
+    /** How soon the client is back. */
+    readonly gapMs: number;
+  }
   | { readonly kind: "migrate"; readonly client: number; readonly keepsSid: boolean }
   | {
     readonly kind: "renew";
@@ -118,6 +125,10 @@ const CLOSE_TIMEOUT_MS = 4_000;
 const DEATH_MS = 21_000;
 const GIVE_UP_MS = 25_000;
 const GRACE_MS = 29_000;
+/** The same with a service that was not there. */
+const EARLIER_GRACE_MS = 4_500;
+/** Whoever is back within this time is missed by nobody. */
+const MISSED_MS = 450;
 const WEBHOOK_MS = 20;
 const LATE_WEBHOOK_MS = 8_000;
 const WEBHOOK_RETRIES_MS = [1_000, 2_000, 4_000, 8_000];
@@ -293,6 +304,13 @@ export class ModelWorld {
         client.session = undefined;
         this.sfu.end(session, "PARTICIPANT_REMOVED");
         return;
+      case "drop":
+        if (session?.isActive !== true) return;
+        this.sfu.end(session, step.reason);
+        this.clock.after(step.gapMs, () => {
+          if (client.session === undefined) this.#join(client);
+        });
+        return;
       case "migrate": {
         if (session?.isActive !== true || !this.sfu.isListed(session)) return;
         this.sfu.end(session, "MIGRATION");
@@ -459,6 +477,10 @@ export class ModelWorld {
     });
     this.#processes.set(process.id, process);
     await process.start();
+    const graceUntil = this.clock.monotonic() + EARLIER_GRACE_MS;
+    for (const event of this.#events.values()) {
+      event.graceUntil = Math.min(event.graceUntil, graceUntil);
+    }
     this.#process = process;
   }
 
@@ -587,7 +609,9 @@ export class ModelWorld {
     if (attempt.act === "restart") {
       const { session } = event.client;
       const isThere = event.wasJoined || this.#listed(event.client) !== undefined;
-      if (!isThere && !event.isConfused) {
+      // It is taken for the one that the event is for, even if it is an earlier one that is dead.
+      if (isThere) event.wasJoined = true;
+      else if (!event.isConfused) {
         this.#blame(`a restart of ${event.id} before anybody joined`);
       }
       if (attempt.status === 200 && session?.isActive === true) event.restartedAt = now;
@@ -623,7 +647,8 @@ export class ModelWorld {
     const toldAt = Math.min(
       ...client.identities.map((identity) => this.sfu.absenceToldAt(client.room, identity)),
     );
-    const isNews = toldAt >= client.goneAt && toldAt <= session.since;
+    const isNews = toldAt >= client.goneAt && toldAt <= session.since &&
+      session.since - client.goneAt > MISSED_MS;
     const isHearsay = !process.hasHeardOfSfu;
     if (isNews || isHearsay || session.since > event.firstSendAt) return;
     this.#blame(`${event.id} is sent while ${session.sid} is there`);
