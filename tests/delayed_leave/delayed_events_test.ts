@@ -7,6 +7,7 @@ import { startRawServer } from "../fakes/raw_server.ts";
 import { realClock, startClient } from "../net/fixtures.ts";
 import { createManualClock } from "../support/manual_clock.ts";
 import { createTestCa } from "../support/test_ca.ts";
+import { createFakeClient } from "../verification/fixtures.ts";
 import { createJob } from "./queue_world.ts";
 
 const ID = "syd_SECRET";
@@ -295,6 +296,26 @@ Deno.test("an attempt ends in time, whether the file or the homeserver hangs", a
     // The look-up itself ends later, for whoever comes next.
     clock.advance(10_000);
   }
+});
+
+Deno.test("what fails makes the client API suspect, what answers does not", async () => {
+  const clock = createManualClock();
+  const statuses = [200, 503, 404];
+  const client = createFakeClient(() => {
+    const status = statuses.shift();
+    return status === undefined ? undefined : { status };
+  });
+  const overrides = new Map([["example.org", "https://matrix.example.org"]]);
+  const known = createClientApi({ client, clock, overrides, isOwn: () => true });
+  const suspected: string[] = [];
+  const clientApi = { ...known, suspect: (serverName: string) => suspected.push(serverName) };
+  const attempt = createDelayedEvents({ client, clientApi, clock });
+  const counts: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    await attempt(createJob(ID), "restart", 1_000);
+    counts.push(suspected.length);
+  }
+  assertEquals([counts, suspected[0]], [[0, 1, 2, 3], "example.org"]);
 });
 
 Deno.test("an attempt fails for a server that is not there", async () => {

@@ -40,9 +40,11 @@ Deno.test("an action whose client API was not to be found ends as unresolved", a
   const { give, clock } = await createQueueWorld({ answer: () => failed("dns", isUnresolved) });
   const first = give("a", "restart", 5_000);
   await clock.pass(5_000);
-  isUnresolved = false;
   const second = give("b", "restart", 5_000);
-  await clock.pass(5_000);
+  await clock.pass(1_000);
+  // The last failure is what counts.
+  isUnresolved = false;
+  await clock.pass(4_000);
   assertEquals([first.result, second.result], ["unresolved", "timed-out"]);
 });
 
@@ -88,6 +90,14 @@ Deno.test("an action that nobody wants is not tried, at first or again", async (
   told.isWanted = false;
   await clock.pass(1_000);
   assertEquals([told.result, attempts.length], ["cancelled", 65]);
+});
+
+Deno.test("an action that nobody wants does not wait for its turn after a 429", async () => {
+  const { give, attempts, clock } = await createQueueWorld();
+  const action = give("a", "restart", 60_000);
+  action.isWanted = false;
+  await attempts[0]!.end({ kind: "limited", retryAfterMs: 30_000 });
+  assertEquals([action.result, clock.timers], ["cancelled", 0]);
 });
 
 Deno.test("what was done counts, wanted or not", async () => {
@@ -136,6 +146,17 @@ Deno.test("actions end at their deadline although no place is free", async () =>
   assertEquals([attempts.at(-1)!.act, attempts.at(-1)!.timeoutMs], ["send", 1_000]);
   await attempts.at(-1)!.end("done");
   assertEquals(send.result, "done");
+});
+
+Deno.test("a send that was tried ends at its deadline like any other action", async () => {
+  const { give, attempts, clock } = await createQueueWorld();
+  const send = give("a", "send", 1_000);
+  await attempts[0]!.end(failed());
+  for (let i = 0; i < 64; i++) give(`${i}`, "restart", 60_000);
+  await clock.pass(1_000);
+  assertEquals([send.result, send.endedAt], ["timed-out", 1_000]);
+  await attempts[1]!.end("done");
+  assertEquals(attempts.length, 65);
 });
 
 Deno.test("a server that hangs keeps nobody else waiting", async () => {
@@ -227,7 +248,8 @@ Deno.test("429 resets the back-off, and a single action is never late for what i
   assertEquals(attempts[9]!.at, before + 1_000);
   await attempts[9]!.end(failed());
   await clock.pass(10_000);
-  assertEquals(attempts[10]!.at - attempts[9]!.at < 10_000, true);
+  // Sooner, as after a first failure, but for the pace of one a second.
+  assertEquals(attempts[10]!.at - attempts[9]!.at, 1_000);
 });
 
 Deno.test("a told wait beyond the deadline is not waited for: one last attempt before it", async () => {
