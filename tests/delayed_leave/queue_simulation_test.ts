@@ -160,6 +160,18 @@ Deno.test("a fleet just within the homeserver's limits is kept, with few 429", a
   assert(limited < done * 0.15, `${done} done, ${limited} limited`);
 });
 
+Deno.test("2 000 participants who join at once stay within one action a second, for hours", async () => {
+  const { lost, events } = await liveThrough({
+    jobs: 2_000,
+    delayMs: 3_600_000,
+    forMs: 4 * 3_600_000,
+    prepare: ({ settings }) => settings.rateLimit = { perSecond: 1, burst: 20 },
+  });
+  assertEquals(lost, []);
+  const { 200: done = 0, 429: limited = 0 } = statuses(events);
+  assert(limited < done * 0.15, `${done} done, ${limited} limited`);
+});
+
 /** Sends leaves at once; gives results, and when the last one was sent. */
 async function sendAll(
   clock: VirtualTime,
