@@ -623,8 +623,8 @@ export class ModelWorld {
     for (const earlier of this.homeserver.attempts) {
       if (earlier === attempt || earlier.delayId !== event.id || earlier.act !== "send") continue;
       if (earlier.answeredAt === undefined || ![200, 404].includes(earlier.status)) continue;
-      // An event can be handed over again.
-      if (earlier.at < event.startedAt) continue;
+      // An event can be handed over again, even one that has been sent.
+      if (earlier.at < event.since) continue;
       const sender = this.#processes.get(earlier.caller)!;
       const isExcused = sender !== process &&
         (earlier.answeredAt > (sender.endedAt ?? Infinity) - UNWRITTEN_MS ||
