@@ -19,6 +19,7 @@ export interface StandIns extends StandInsReady, AsyncDisposable {
 }
 
 const START_TIMEOUT_MS = 60_000;
+const ORDER_TIMEOUT_MS = 60_000;
 
 /**
  * Starts homeservers and SFU in a process of their own, so that their work does not count as the
@@ -51,9 +52,14 @@ export async function startStandIns(): Promise<StandIns> {
     throw new Error("The stand-ins failed to start");
   }
   const ready: StandInsReady = JSON.parse(text);
-  const order = async (path: string, body: unknown): Promise<Response> => {
+  const order = async (path: string, body: unknown, phaseMs = 0): Promise<Response> => {
     const url = `${ready.controlUrl}/${path}`;
-    const response = await fetch(url, { method: "PUT", body: JSON.stringify(body) });
+    const response = await fetch(url, {
+      method: "PUT",
+      body: JSON.stringify(body),
+      // Who leaves waits once for the webhooks and once for the leaves.
+      signal: AbortSignal.timeout(2 * phaseMs + ORDER_TIMEOUT_MS),
+    });
     if (!response.ok) throw new Error(`Users failed to ${path}: ${await response.text()}`);
     return response;
   };
@@ -63,8 +69,8 @@ export async function startStandIns(): Promise<StandIns> {
     stats: async () => (await fetch(`${ready.controlUrl}/stats`)).json(),
     setDelays: async (delays) => await (await order("delays", delays)).body?.cancel(),
     makeUsers: async (options) => await (await order("users", options)).body?.cancel(),
-    join: async (phase) => (await order("join", phase)).json(),
-    leave: async (phase) => (await order("leave", phase)).json(),
+    join: async (phase) => (await order("join", phase, phase.timeoutMs)).json(),
+    leave: async (phase) => (await order("leave", phase, phase.timeoutMs)).json(),
     [Symbol.asyncDispose]: end,
   };
 }
