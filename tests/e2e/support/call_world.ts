@@ -1,9 +1,10 @@
+import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { type RunningService, startService } from "../../support/service.ts";
 import { type Caller, startCaller } from "./caller.ts";
 import { hashNames } from "./derived_names.ts";
 import { type Call, getTokenBody, LEGACY_SLOT, post, sfuGetBody } from "./exchange.ts";
-import { type HomeserverTap, startHomeserverTap } from "./homeserver_tap.ts";
+import { type DelayedEventCall, type HomeserverTap, startHomeserverTap } from "./homeserver_tap.ts";
 import type { MatrixUser } from "./matrix_client.ts";
 import { announce, createCallRoom, enterRoom, type Membership } from "./membership.ts";
 import type { JoinDetails } from "./participant.ts";
@@ -148,4 +149,23 @@ export async function joinDelegated(
   const caller = options.caller ?? await world.startCaller();
   await caller.join(details);
   return { ...user, caller, details };
+}
+
+/**
+ * The service has sent the leave, and only once.
+ *
+ * @param notCounting A status that says that the homeserver has not done it.
+ * @returns The call.
+ * @throws {Error} When it has not, or has done more.
+ */
+export async function assertSentOnce(
+  tap: HomeserverTap,
+  { delayId }: Membership,
+  notCounting?: number,
+): Promise<DelayedEventCall> {
+  // Other clients see the leave before the service has its answer.
+  await tap.waitFor(delayId, "send");
+  const calls = tap.calls(delayId, "send").filter(({ status }) => status !== notCounting);
+  assertEquals(calls.map(({ status }) => status), [200]);
+  return calls[0]!;
 }
