@@ -28,7 +28,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
   WRONGTYPE: "keeps something else under one of this service's keys: choose another database",
   MOVED: "is a cluster, which is not supported: name a server by itself",
   CLUSTERDOWN: "is a cluster, which is not supported: name a server by itself",
-  CROSSSLOT: "is a cluster, which is not supported: name a server by itself",
 };
 
 /**
@@ -66,6 +65,14 @@ export function refusalOf(place: string, command: string, answer: string): Redis
   }
   if (command === "SELECT" && code === "ERR") {
     return new RedisRefusal(`${server} has no database of this number`, code, false);
+  }
+  if (code === "CROSSSLOT") {
+    // A cluster behind one address, as clouds have it: commands work, scripts do not.
+    return new RedisRefusal(
+      `${server} is a cluster, where scripts cannot work (${code})`,
+      code,
+      true,
+    );
   }
   const forbidden = code === "NOPERM" || /ACL failure/i.test(answer);
   const what = forbidden

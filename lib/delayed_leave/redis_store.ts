@@ -7,7 +7,6 @@ import { readRedisUrl } from "../config/parse_redis_url.ts";
 import { withDeadline } from "../deadline.ts";
 import type { AddressLookup } from "../net/dial.ts";
 import type { TlsTrust } from "../net/tls_trust.ts";
-import { describeError } from "../observability/logger.ts";
 import type { Secret } from "../secret.ts";
 import type { StoredJob } from "./job.ts";
 import type { ParticipantEvent } from "./participant_event.ts";
@@ -19,7 +18,10 @@ import { channelOf, JOBS_KEY, OWNERS_KEY } from "./redis_scripts.ts";
 import { ReplicaCircle } from "./replica_circle.ts";
 import { parseReplicaMessage, type ReplicaMessage } from "./replica_message.ts";
 import { ReplicaProof } from "./replica_proof.ts";
-import { takeOver, type TakeoverScope } from "./replica_takeover.ts";
+import { Rounds } from "./replica_rounds.ts";
+import { Takeover } from "./replica_takeover.ts";
+import { REDIS_TIMES, type RedisTimes } from "./redis_times.ts";
+import { RedisOutage } from "./redis_outage.ts";
 import {
   type Act,
   type ChangeResult,
@@ -28,41 +30,6 @@ import {
   StoreError,
   type StoreListener,
 } from "./store.ts";
-
-/** How long things take; all in milliseconds. */
-export interface RedisTimes {
-  /** How long a replica counts as alive after its last sign of life. */
-  readonly leaseMs: number;
-  /** How often it gives one. */
-  readonly renewMs: number;
-  /** How often it looks whether it was stopped. */
-  readonly tickMs: number;
-  /** How long sends are held back at most while Redis is away; see {@linkcode ReplicaProof}. */
-  readonly holdMs: number;
-  /** How long the answer to a command may take. */
-  readonly commandMs: number;
-  /** How long Redis may be silent before a new connection is tried. */
-  readonly silenceMs: number;
-  /** How often to look for jobs that no replica has written. */
-  readonly scanMs: number;
-  /** How long opening the store may take until Redis has taken the first command. */
-  readonly startMs: number;
-  /** How long one connection may take. */
-  readonly connectMs: number;
-}
-
-/** Jobs of a replica that has died are taken within a lease, a renewal and what taking needs: 15 s. */
-const TIMES: RedisTimes = {
-  leaseMs: 9_000,
-  renewMs: 3_000,
-  tickMs: 1_000,
-  holdMs: 20_000,
-  commandMs: 3_000,
-  silenceMs: 10_000,
-  scanMs: 30_000,
-  startMs: 6_500,
-  connectMs: 6_000,
-};
 
 /** What the store needs. */
 export interface RedisStoreOptions {
@@ -85,12 +52,8 @@ export interface RedisStoreOptions {
 const RULES_FOR_REPLICAS = "~lk-jwt:jobs ~matrixrtc-auth:* &matrixrtc-auth:* +ping +select +eval " +
   "+evalsha +publish +subscribe +hget +hset +hdel +hlen +hscan +hgetall +set +del +exists " +
   "+pexpire +sadd +srem +sismember +smembers";
-const FIRST_RETRY_MS = 50;
-const MAX_RETRY_MS = 2_000;
 /** A head start for those who have not noticed a death themselves: a message and a look. */
 const SHARE_MS = 100;
-/** Messages ask for a look at Redis; not more often than this. */
-const MIN_ROUND_MS = 25;
 /** Every so many looks for unknown jobs, all are looked at, whatever the counts say. */
 const FULL_SCAN_EVERY = 10;
 const START_RETRY_MS = 250;
@@ -120,35 +83,25 @@ class RedisStore implements JobStore {
   readonly #jobs: RedisJobs;
   readonly #circle: ReplicaCircle;
   readonly #proof: ReplicaProof;
+  readonly #outage: RedisOutage;
+  readonly #takeover: Takeover;
+  readonly #rounds: Rounds;
 
   #listener: StoreListener | undefined;
   /** Whether there may be other replicas; `undefined` before Redis has been asked. */
   #isShared: boolean | undefined;
   #isClosed = false;
-  /** While Redis cannot be used. */
-  #outage:
-    | { readonly since: number; readonly error: StoreError; readonly over: Promise<void> }
-    | undefined;
-  #endOutage = () => {};
-  #failures = 0;
-
-  #isInRound = false;
-  #roundWanted = false;
-  #nextRoundAt = Infinity;
-  #cancelRound = () => {};
   #cancelTick = () => {};
   #cancelScan = () => {};
   #scans = 0;
-  #takeoverWanted: TakeoverScope | undefined;
   /** Replicas whose death all have been told of. */
   #knownDead = new Set<string>();
-  #isTakingOver = false;
 
   constructor(options: RedisStoreOptions) {
     const { clock, log, password } = options;
     const address = readRedisUrl(options.url.reveal());
     this.#options = options;
-    this.#times = { ...TIMES, ...options.times };
+    this.#times = { ...REDIS_TIMES, ...options.times };
     this.#place = placeOf(address);
     this.#channel = channelOf(address.database);
     this.#link = new RedisLink({
@@ -166,6 +119,23 @@ class RedisStore implements JobStore {
     this.#jobs = new RedisJobs({ id: this.#id, channel: this.#channel, clock, log });
     this.#circle = new ReplicaCircle(this.#id, this.#times.leaseMs);
     this.#proof = new ReplicaProof(clock, this.#times);
+    this.#outage = new RedisOutage(clock, log);
+    this.#rounds = new Rounds({
+      clock,
+      random: options.random,
+      everyMs: this.#times.renewMs,
+      run: () => this.#round(),
+    });
+    this.#takeover = new Takeover({
+      jobs: this.#jobs,
+      circle: this.#circle,
+      clock,
+      random: options.random,
+      connection: () => this.#usable(),
+      onTaken: (jobs) => this.#listener?.onTaken(jobs),
+      onFailure: (error) => this.#noteFailure(error),
+      log,
+    });
   }
 
   async start(listener: StoreListener): Promise<readonly StoredJob[]> {
@@ -185,13 +155,12 @@ class RedisStore implements JobStore {
         late,
       );
       // Loading may take longer than a lease.
-      this.#scheduleRound(this.#times.renewMs);
+      this.#rounds.start();
       this.#tick();
       const stored = this.#isShared
-        ? (await Array.fromAsync(takeOver(connection, "all", this.#takeoverDeps()))).flat()
+        ? await this.#takeover.first(connection)
         : await this.#jobs.takeAll(connection);
       this.#scheduleScan();
-      if (this.#takeoverWanted !== undefined) this.#takeOver();
       return stored;
     } catch (error) {
       this.#end();
@@ -262,35 +231,23 @@ class RedisStore implements JobStore {
     );
   }
 
-  /** One look at Redis and what others do; then the next one. */
-  async #round(): Promise<void> {
-    if (this.#isClosed) return;
-    const { clock } = this.#options;
-    this.#isInRound = true;
-    this.#roundWanted = false;
-    this.#cancelRound();
-    let nextMs: number;
+  /** One look at Redis, and at what others do. Returns whether another one is needed at once. */
+  async #round(): Promise<boolean> {
     try {
       const { connection, hasLapsed, hasGaps } = await this.#enlist();
-      this.#failures = 0;
-      nextMs = this.#roundWanted || this.#proof.isStopped ? MIN_ROUND_MS : this.#times.renewMs;
-      this.#recover(hasLapsed);
+      if (this.#outage.end() || hasLapsed) this.#listener?.onRecovered();
       if (await this.#tellOfDeaths(connection)) {
         // The others start as soon as they have heard and looked themselves.
-        clock.after(SHARE_MS, () => this.#wantTakeover("owned"));
-      } else if (hasGaps) this.#wantTakeover("owned");
-      else if (this.#takeoverWanted !== undefined) this.#takeOver();
+        this.#options.clock.after(SHARE_MS, () => this.#takeover.want("owned"));
+      } else if (hasGaps) this.#takeover.want("owned");
+      else if (this.#isShared) this.#takeover.resume();
+      return this.#proof.isStopped;
     } catch (error) {
-      nextMs = this.#retryMs();
-      if (!this.#isClosed) {
-        this.#noteOutage(error);
-        // Another server may be behind the same address by now, and then it is the better one.
-        if (error instanceof RedisRefusal) this.#link.dropCommands();
-      }
+      if (!this.#isClosed) this.#outage.begin(error);
+      // Another server may be behind the same address by now, and then it is the better one.
+      if (error instanceof RedisRefusal) this.#link.dropCommands();
+      throw error;
     }
-    this.#isInRound = false;
-    this.#nextRoundAt = Infinity;
-    this.#scheduleRound(nextMs);
   }
 
   /**
@@ -308,116 +265,24 @@ class RedisStore implements JobStore {
     return news.length > 0;
   }
 
-  #retryMs(): number {
-    const longest = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, MAX_RETRY_MS);
-    return longest * (0.5 + this.#options.random() / 2);
-  }
-
-  /** Sees to it that there is a round in so many milliseconds, or before. */
-  #scheduleRound(ms: number): void {
-    const { clock } = this.#options;
-    const at = clock.monotonic() + ms;
-    if (this.#isClosed || this.#isInRound || this.#nextRoundAt <= at) return;
-    this.#cancelRound();
-    this.#nextRoundAt = at;
-    this.#cancelRound = clock.after(ms, () => this.#round());
-  }
-
-  /** Somebody has a reason to look soon; while Redis is away, when it is time for the next try. */
-  #wantRound(): void {
-    this.#roundWanted = true;
-    if (this.#failures === 0) this.#scheduleRound(MIN_ROUND_MS);
-  }
-
   #tick(): void {
     if (this.#isClosed) return;
-    if (this.#proof.isStopped) this.#wantRound();
+    if (this.#proof.isStopped) this.#rounds.want();
     this.#cancelTick = this.#options.clock.after(this.#times.tickMs, () => this.#tick());
   }
 
   #onBroken(which: "commands" | "messages"): void {
     if (this.#isClosed || this.#isShared === undefined) return;
     if (which === "commands") {
-      this.#noteOutage(
-        new StoreError("tcp", `the connection to Redis at ${this.#place} has broken`),
-      );
+      const what = `the connection to Redis at ${this.#place} has broken`;
+      this.#outage.begin(new StoreError("tcp", what));
     }
-    this.#wantRound();
-  }
-
-  #noteOutage(error: unknown): void {
-    if (this.#outage !== undefined || this.#isClosed) return;
-    const { promise: over, resolve } = Promise.withResolvers<void>();
-    this.#endOutage = resolve;
-    this.#outage = {
-      since: this.#options.clock.monotonic(),
-      error: error instanceof StoreError
-        ? error
-        : new StoreError("answer", `Redis at ${this.#place} cannot be used`, { cause: error }),
-      over,
-    };
-    const reason = describeError(error);
-    this.#options.log.warning(`Redis cannot be used, jobs go on without: ${reason}`);
-  }
-
-  #recover(hasLapsed: boolean): void {
-    const outage = this.#outage;
-    this.#outage = undefined;
-    this.#endOutage();
-    if (outage !== undefined) {
-      const ms = Math.round(this.#options.clock.monotonic() - outage.since);
-      this.#options.log.info("Redis can be used again", { ms });
-    }
-    if (outage !== undefined || hasLapsed) this.#listener?.onRecovered();
+    this.#rounds.want();
   }
 
   async #dropLost(connection: RedisConnection, fields?: readonly string[]): Promise<void> {
     const lost = await this.#jobs.findLost(connection, fields);
     if (lost.length > 0) this.#listener?.onLost(lost);
-  }
-
-  #takeoverDeps() {
-    const { clock, random } = this.#options;
-    return { jobs: this.#jobs, circle: this.#circle, clock, random };
-  }
-
-  #wantTakeover(scope: TakeoverScope): void {
-    if (this.#takeoverWanted !== "all") this.#takeoverWanted = scope;
-    this.#takeOver();
-  }
-
-  async #takeOver(): Promise<void> {
-    if (this.#isTakingOver || !this.#isStarted) return;
-    this.#isTakingOver = true;
-    try {
-      while (this.#takeoverWanted !== undefined && !this.#isClosed && this.#isShared) {
-        const connection = this.#usable();
-        const scope = this.#takeoverWanted;
-        this.#takeoverWanted = undefined;
-        try {
-          let count = 0;
-          for await (const jobs of takeOver(connection, scope, this.#takeoverDeps())) {
-            count += jobs.length;
-            this.#listener?.onTaken(jobs);
-          }
-          if (count > 0) {
-            this.#options.log.info("jobs that no replica ran any more are run here", { count });
-          }
-        } catch (error) {
-          // To be tried again with the next round that works.
-          this.#takeoverWanted ??= scope;
-          throw error;
-        }
-      }
-    } catch (error) {
-      if (!this.#isClosed) this.#noteFailure(error);
-    } finally {
-      this.#isTakingOver = false;
-    }
-  }
-
-  get #isStarted(): boolean {
-    return this.#scans > 0;
   }
 
   #scheduleScan(): void {
@@ -429,12 +294,12 @@ class RedisStore implements JobStore {
   /** Looks for jobs that another program has written while this one runs. */
   async #scan(): Promise<void> {
     const connection = this.#link.commands;
-    if (this.#isShared && this.#outage === undefined && connection !== undefined) {
+    if (this.#isShared && this.#outage.error === undefined && connection !== undefined) {
       try {
         const [jobs, owners] = await Promise.all(
           [JOBS_KEY, OWNERS_KEY].map((key) => connection.call("HLEN", key)),
         );
-        if (jobs !== owners || this.#scans % FULL_SCAN_EVERY === 0) this.#wantTakeover("all");
+        if (jobs !== owners || this.#scans % FULL_SCAN_EVERY === 0) this.#takeover.want("all");
       } catch (error) {
         this.#noteFailure(error);
       }
@@ -456,12 +321,12 @@ class RedisStore implements JobStore {
       case "came":
         // It may be told of events before this one has looked.
         this.#circle.greet(message.from);
-        this.#wantRound();
+        this.#rounds.want();
         break;
       case "gone":
         this.#knownDead.add(message.from);
-        this.#takeoverWanted ??= "owned";
-        this.#wantRound();
+        this.#takeover.note("owned");
+        this.#rounds.want();
     }
   }
 
@@ -476,7 +341,7 @@ class RedisStore implements JobStore {
 
   async write(changes: readonly JobChange[]): Promise<readonly ChangeResult[]> {
     if (changes.length === 0) return [];
-    await this.#waitForEndOfOutage();
+    await this.#outage.waitForEnd(this.#times.commandMs);
     try {
       return await this.#jobs.write(this.#usable(), changes, this.#isShared === true);
     } catch (error) {
@@ -485,31 +350,22 @@ class RedisStore implements JobStore {
     }
   }
 
-  /** A short outage, such as a restart of Redis, is waited out; a longer one is told at once. */
-  async #waitForEndOfOutage(): Promise<void> {
-    const outage = this.#outage;
-    if (outage === undefined) return;
-    const { clock } = this.#options;
-    const left = outage.since + this.#times.commandMs - clock.monotonic();
-    if (left > 0) await withDeadline(outage.over, left, clock, () => outage.error);
-  }
-
   /** @throws {StoreError} While Redis cannot be used. */
   #usable(): RedisConnection {
     const connection = this.#link.commands;
-    if (this.#outage === undefined && connection !== undefined) return connection;
-    throw this.#outage?.error ?? new StoreError("tcp", "there is no connection to Redis");
+    if (this.#outage.error === undefined && connection !== undefined) return connection;
+    throw this.#outage.error ?? new StoreError("tcp", "there is no connection to Redis");
   }
 
   /** A command has failed; whether that is an outage says its error. */
   #noteFailure(error: unknown): void {
-    if (this.#isClosed || error === this.#outage?.error) return;
+    if (this.#isClosed || error === this.#outage.error) return;
     // Full memory and the like keep a change from being made, and nothing else.
     const refused = error instanceof RedisRefusal;
     if (refused && !["READONLY", "MASTERDOWN", "NOAUTH", "LOADING"].includes(error.code)) return;
-    this.#noteOutage(error);
+    this.#outage.begin(error);
     if (refused) this.#link.dropCommands();
-    this.#wantRound();
+    this.#rounds.want();
   }
 
   async pass(event: ParticipantEvent): Promise<void> {
@@ -532,13 +388,13 @@ class RedisStore implements JobStore {
 
   mayAct(act: Act): boolean {
     if (this.#isShared === false) return true;
-    if (this.#proof.isStopped) this.#wantRound();
+    if (this.#proof.isStopped) this.#rounds.want();
     return this.#proof.mayAct(act, this.#circle.others.size > 0);
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    const connection = this.#outage === undefined ? this.#link.commands : undefined;
+    const connection = this.#outage.error === undefined ? this.#link.commands : undefined;
     this.#stop();
     if (connection !== undefined && this.#isShared) {
       const late = () => new Error("too late");
@@ -551,10 +407,10 @@ class RedisStore implements JobStore {
 
   #stop(): void {
     this.#isClosed = true;
-    this.#cancelRound();
+    this.#rounds.stop();
     this.#cancelTick();
     this.#cancelScan();
-    this.#endOutage();
+    this.#takeover.stop();
   }
 
   #end(): void {

@@ -74,6 +74,12 @@ export class ReplicaCircle {
     return { wasAlive: wasAlive === true, hasGaps: this.#dead.size > 0 || hasLeft };
   }
 
+  /** Learns of replicas that have come since, without a sign of life. */
+  async learn(connection: RedisConnection): Promise<void> {
+    const all = await connection.call("SMEMBERS", scripts.REPLICAS_KEY) as string[];
+    for (const id of all) if (!this.known.includes(id)) this.#others.add(id);
+  }
+
   /** Strikes off the dead, whose jobs have all been taken. */
   async buryDead(connection: RedisConnection): Promise<void> {
     for (const id of this.#dead) {

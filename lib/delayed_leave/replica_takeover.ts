@@ -1,5 +1,6 @@
 /** Finds jobs that nobody runs, and takes a share of them. */
 
+import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../clock.ts";
 import type { StoredJob } from "./job.ts";
 import type { RedisConnection } from "./redis_connection.ts";
@@ -14,6 +15,12 @@ export interface TakeoverDeps {
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
+  /** The connection to use; throws while there is none. */
+  readonly connection: () => RedisConnection;
+  readonly onTaken: (jobs: readonly StoredJob[]) => void;
+  /** Told why jobs could not be taken; they stay wanted. */
+  readonly onFailure: (error: unknown) => void;
+  readonly log: Logger;
 }
 
 /** Where to look for jobs that nobody runs. */
@@ -34,6 +41,75 @@ const SCAN_COUNT = 1_000;
 /** How often in a row new replicas may come while one batch is taken. */
 const MAX_ATTEMPTS = 10;
 
+/** Takes jobs in the background, one search at a time. */
+export class Takeover {
+  readonly #deps: TakeoverDeps;
+  #wanted: TakeoverScope | undefined;
+  /** `first` must come before all else; after `stop` there is nothing more. */
+  #state: "new" | "idle" | "busy" | "stopped" = "new";
+
+  constructor(deps: TakeoverDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes what is there at the start. Searches that are wanted meanwhile follow. */
+  async first(connection: RedisConnection): Promise<StoredJob[]> {
+    const jobs = (await Array.fromAsync(takeOver(connection, "all", this.#deps))).flat();
+    if (this.#state === "new") this.#state = "idle";
+    this.resume();
+    return jobs;
+  }
+
+  /** Remembers that there may be jobs to take. */
+  note(scope: TakeoverScope): void {
+    if (this.#wanted !== "all") this.#wanted = scope;
+  }
+
+  /** Searches now, or as soon as the present search has ended. */
+  want(scope: TakeoverScope): void {
+    this.note(scope);
+    this.resume();
+  }
+
+  /** Searches if there is a reason, be it that it failed before. */
+  async resume(): Promise<void> {
+    if (this.#state !== "idle" || this.#wanted === undefined) return;
+    this.#state = "busy";
+    const scope = this.#wanted;
+    this.#wanted = undefined;
+    try {
+      await this.#search(scope);
+    } catch (error) {
+      this.note(scope);
+      if (this.#isBusy()) this.#state = "idle";
+      this.#deps.onFailure(error);
+      return;
+    }
+    if (this.#isBusy()) this.#state = "idle";
+    this.resume();
+  }
+
+  /** No job is taken any more, but for the batch on its way. */
+  stop(): void {
+    this.#state = "stopped";
+  }
+
+  async #search(scope: TakeoverScope): Promise<void> {
+    const { connection, onTaken, log } = this.#deps;
+    let count = 0;
+    for await (const jobs of takeOver(connection(), scope, this.#deps)) {
+      if (!this.#isBusy()) return;
+      count += jobs.length;
+      onTaken(jobs);
+    }
+    if (count > 0) log.info("jobs that no replica ran any more are run here", { count });
+  }
+
+  #isBusy(): boolean {
+    return this.#state === "busy";
+  }
+}
+
 /**
  * Takes the jobs that nobody runs, batch by batch, each in one step of Redis.
  *
@@ -41,14 +117,12 @@ const MAX_ATTEMPTS = 10;
  * nobody has to agree with anybody, and if one of them dies, the others find
  * what it has left.
  *
- * @param scope Where to look.
- * @returns Jobs, a batch at a time.
  * @throws {StoreError} When Redis cannot be asked; nothing is lost by that.
  */
-export async function* takeOver(
+async function* takeOver(
   connection: RedisConnection,
   scope: TakeoverScope,
-  { jobs, circle, clock, random }: TakeoverDeps,
+  { jobs, circle, clock, random }: Pick<TakeoverDeps, "jobs" | "circle" | "clock" | "random">,
 ): AsyncGenerator<StoredJob[]> {
   const fields = new Set<string>();
   for await (const [field, owner] of scan(connection, OWNERS_KEY)) {
@@ -66,7 +140,7 @@ export async function* takeOver(
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const taken = await jobs.claim(connection, batch, circle.known);
       if (taken === undefined) {
-        await circle.renew(connection);
+        await circle.learn(connection);
         continue;
       }
       if (taken.length > 0) yield taken;

@@ -252,6 +252,56 @@ for (const kind of ["redis", "valkey"] as const) {
     assertEquals(b.heard.taken, []);
   });
 
+  test("a forged message of a loss, and what is none, change nothing", async (server) => {
+    await using a = await startReplica(server);
+    const [stored, other] = [createStored("alice"), createStored("bob")];
+    await a.store.write([put(stored), put(other)]);
+    const fields = [stored, other].map(({ job }) => jobField(job.room, job.identity));
+    const id = await server.command("HGET", "matrixrtc-auth:owners", fields[0]!);
+    await server.command("HSET", "matrixrtc-auth:owners", fields[1]!, "somebody");
+    const channel = "matrixrtc-auth:replicas:0";
+    for (const text of ["", "{", "null", '{"kind":"gone"}']) {
+      await server.command("PUBLISH", channel, text);
+    }
+    const lost = { kind: "lost", from: "x", to: id, fields: [...fields, "[]"] };
+    assertEquals(await server.command("PUBLISH", channel, JSON.stringify(lost)), 1);
+    // Redis is asked: one of them is another's indeed.
+    await a.heard.until(({ lost }) => lost.length > 0);
+    assertEquals(a.heard.lost, [keyOf(other)]);
+    assertEquals(await a.store.write([update(stored), update(other)]), ["kept", "lost"]);
+  });
+
+  test("close() does not wait for a frozen Redis, whose others take over later", async (server) => {
+    await using a = await startReplica(server);
+    const stored = createStored("alice");
+    await a.store.write([put(stored)]);
+    server.kill("SIGSTOP");
+    const startedAt = performance.now();
+    await a.store.close();
+    assert(performance.now() - startedAt < 1_200);
+    server.kill("SIGCONT");
+    await using b = await startReplica(server);
+    if (b.stored.length === 0) await b.heard.until(({ taken }) => taken.length > 0);
+  });
+
+  test("what is allowed later is used after the next connection", async (server) => {
+    const acl = (...rules: string[]) =>
+      server.command("ACL", "SETUSER", "lk", "on", ">x", ...rules);
+    await acl("~lk-jwt:jobs", "resetchannels", "+ping", "+hset", "+hdel", "+hgetall");
+    const url = `redis://lk:x@127.0.0.1:${server.port}`;
+    await using a = await startReplica({ ...server, url });
+    const stored = createStored("alice");
+    await a.store.write([put(stored)]);
+    assertEquals(await owners(server), 0);
+    await acl("~*", "&*", "+@all");
+    await server.command("CLIENT", "KILL", "USER", "lk");
+    await a.heard.until(({ recovered }) => recovered > 0);
+    assertEquals(await a.store.write([update(stored)]), ["kept"]);
+    assertEquals(await owners(server), 1);
+    await using b = await startReplica(server);
+    assertEquals(b.stored, []);
+  });
+
   test("a frozen Redis holds nothing back from the only replica", async (server) => {
     await using a = await startReplica(server);
     server.kill("SIGSTOP");
@@ -354,4 +404,21 @@ Deno.test("a server with four commands is enough for one replica, which says so 
   assertEquals(warnings.length, 2);
   assertStringIncludes(warnings[0]!, "&matrixrtc-auth:*");
   assertEquals(server.unknown.has("CLIENT"), false);
+});
+
+Deno.test("a server that is still loading its data is waited for", async () => {
+  await using server = startFourCommands({ loadingFor: 3 });
+  const store = openStore(server.url, await openLog());
+  assertEquals(await store.start(createEar().listener), []);
+  await store.close();
+});
+
+Deno.test("a server that loads its data for too long is an error", async () => {
+  await using server = startFourCommands({ loadingFor: Infinity });
+  const store = openStore(server.url, await openLog(), { times: { startMs: 600 } });
+  await assertRejects(
+    () => store.start(createEar().listener),
+    StoreError,
+    `Redis at 127.0.0.1:${new URL(server.url).port} is not ready after 0.6 s`,
+  );
 });

@@ -11,13 +11,18 @@ export interface FourCommands extends AsyncDisposable {
   dropConnections(): void;
 }
 
-/** Starts a server that knows PING, HSET, HDEL and HGETALL, and answers anything else with an error. */
-export function startFourCommands(): FourCommands {
+/**
+ * Starts a server that knows PING, HSET, HDEL and HGETALL, and answers anything else with an error.
+ *
+ * @param options.loadingFor How many commands it answers first as if it were still loading its data.
+ */
+export function startFourCommands({ loadingFor = 0 } = {}): FourCommands {
   const jobs = new Map<string, string>();
   const unknown = new Set<string>();
   const open = new Set<Deno.Conn>();
 
   function answer([name = "", , ...args]: string[]): string {
+    if (loadingFor-- > 0) return "-LOADING Redis is loading the dataset in memory\r\n";
     switch (name.toUpperCase()) {
       case "PING":
         return "+PONG\r\n";
