@@ -193,6 +193,8 @@ export class JobRunner implements WatchedJob {
     }
     if (this.#state !== "Connected" || isKnown) return;
     const isOther = sid !== undefined && this.#sid !== undefined && sid !== this.#sid;
+    // Whoever was found by a look only, since the job came after them, was in the call after all.
+    if (kind === "left" && !isOther) this.#wasActive = true;
     if (isIntentional && !isOther) this.#signal("ParticipantDisconnectedIntentionally");
     else if (kind === "aborted" && !this.#wasActive) this.#signal("ParticipantNeverActive");
     else {
