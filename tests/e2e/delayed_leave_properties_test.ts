@@ -1,6 +1,7 @@
 // The same as tests/delayed_leave/properties_test.ts, with the jobs in a real Redis and a real Valkey.
 
 import { getLogger } from "@logtape/logtape";
+import type { Clock } from "../../lib/clock.ts";
 import type { StoredJob } from "../../lib/delayed_leave/job.ts";
 import { isExpired } from "../../lib/delayed_leave/job_record.ts";
 import { createRedisStore } from "../../lib/delayed_leave/redis_store.ts";
@@ -11,7 +12,6 @@ import { Secret } from "../../lib/secret.ts";
 import { createSystemClock } from "../../lib/system_clock.ts";
 import { checkProperties } from "../delayed_leave/support/model_properties.ts";
 import type { ModelPlace } from "../delayed_leave/support/model_world.ts";
-import type { ManualClock } from "../support/manual_clock.ts";
 import { type RedisServer, startRedis } from "./support/redis.ts";
 
 const RUNS = Number(Deno.env.get("PROPERTY_RUNS") ?? 25);
@@ -27,7 +27,7 @@ async function createDatabase(server: RedisServer): Promise<ModelPlace> {
   /** By delay ID, the world's time in what is kept. */
   const restartedAt = new Map<string, number>();
 
-  function open(clock: ManualClock): JobStore {
+  function open(clock: Clock): JobStore {
     const store = createRedisStore({
       url: new Secret(server.url),
       lookup: lookupAddresses,

@@ -4,13 +4,14 @@ import { CLIENT_COUNT, type ModelPlace, ModelWorld, type Step } from "./model_wo
 const client = fc.integer({ min: 0, max: CLIENT_COUNT - 1 });
 const delayMs = fc.constantFrom(4_000, 20_000, 120_000, 900_000);
 const identity = fc.constantFrom<0 | 1>(0, 1);
+const faultMs = fc.constantFrom(300, 3_000, 20_000, 200_000);
 const wait = fc.record({
   kind: fc.constant("wait" as const),
   ms: fc.oneof(
-    fc.integer({ min: 1, max: 200 }),
-    fc.integer({ min: 200, max: 5_000 }),
-    fc.integer({ min: 5_000, max: 60_000 }),
-    fc.integer({ min: 60_000, max: 600_000 }),
+    { weight: 4, arbitrary: fc.integer({ min: 1, max: 200 }) },
+    { weight: 4, arbitrary: fc.integer({ min: 200, max: 5_000 }) },
+    { weight: 4, arbitrary: fc.integer({ min: 5_000, max: 60_000 }) },
+    { weight: 1, arbitrary: fc.integer({ min: 60_000, max: 600_000 }) },
   ),
 });
 const enter = fc.record({
@@ -29,7 +30,7 @@ function of<K extends Step["kind"]>(...kinds: K[]) {
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: wait },
-  { weight: 5, arbitrary: enter },
+  { weight: 4, arbitrary: enter },
   {
     weight: 8,
     arbitrary: of("hang up", "die", "reconnect", "reconnect", "kick") as fc.Arbitrary<Step>,
@@ -52,7 +53,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
       kind: fc.constant("migrate" as const),
       client,
@@ -73,6 +74,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant("sfu" as const),
+      ms: faultMs,
       mode: fc.constantFrom(
         "up" as const,
         "up" as const,
@@ -82,7 +84,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
       kind: fc.constant("sfu crashes" as const),
       ms: fc.constantFrom(300, 3_000, 20_000),
@@ -92,9 +94,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant("webhooks" as const),
+      ms: faultMs,
       mode: fc.constantFrom(
-        "prompt" as const,
-        "prompt" as const,
         "late" as const,
         "twice" as const,
         "dropped" as const,
@@ -105,10 +106,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant("homeserver" as const),
+      ms: faultMs,
       mode: fc.constantFrom(
-        "well" as const,
-        "well" as const,
-        "well" as const,
         "failing" as const,
         "limiting" as const,
         "hanging" as const,
@@ -121,9 +120,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant("store" as const),
+      ms: faultMs,
       mode: fc.constantFrom(
-        "well" as const,
-        "well" as const,
         "refusing" as const,
         "hanging" as const,
         "mute" as const,
@@ -161,11 +159,13 @@ export async function checkProperties(
   { runs, seed }: PropertyOptions,
 ): Promise<void> {
   const property = fc.asyncProperty(
-    fc.array(step, { minLength: 1, maxLength: 40, size: "max" }),
+    fc.array(enter, { minLength: 1, maxLength: CLIENT_COUNT }),
+    wait,
+    fc.array(step, { minLength: 1, maxLength: 30, size: "max" }),
     fc.integer(),
-    async (steps, seed) => {
+    async (entering, waiting, steps, seed) => {
       await using place = await createPlace();
-      await new ModelWorld({ place, seed }).run(steps);
+      await new ModelWorld({ place, seed }).run([...entering, waiting, ...steps]);
     },
   );
   await fc.assert(property, { numRuns: runs, ...(seed !== undefined && { seed }) });

@@ -1,12 +1,13 @@
 // A world of users, an SFU, a homeserver and the service in its midst, all on one clock that a
 // test moves. It watches what the service does, and says at once when that is wrong.
 
+import type { Clock } from "../../../lib/clock.ts";
 import type { Job, StoredJob } from "../../../lib/delayed_leave/job.ts";
 import type { JobStore } from "../../../lib/delayed_leave/store.ts";
 import type { SfuEvent } from "../../../lib/sfu/sfu_event.ts";
 import { Secret } from "../../../lib/secret.ts";
 import { hashedIdentity, legacyIdentity, liveKitRoom } from "../../../lib/signing/names.ts";
-import { createManualClock, type ManualClock } from "../../support/manual_clock.ts";
+import { createManualClock } from "../../support/manual_clock.ts";
 import type { StoreMode } from "./faulty_store.ts";
 import {
   createModelHomeserver,
@@ -22,13 +23,16 @@ export interface ModelPlace extends AsyncDisposable {
   /** Whether jobs outlive the process. */
   readonly isLasting: boolean;
   /** Makes a store, while no other is open. */
-  open(clock: ManualClock): JobStore;
+  open(clock: Clock): JobStore;
 }
 
 /** `late` ones overtake each other; `twice` ones come again later. */
 export type WebhookMode = "prompt" | "late" | "twice" | "dropped";
 
-/** What happens next. Clients are numbers; what makes no sense for one at the moment is left out. */
+/**
+ * What happens next. Clients are numbers; what makes no sense for one at the moment is left out.
+ * Faults last for so many milliseconds.
+ */
 export type Step =
   | { readonly kind: "wait"; readonly ms: number }
   | {
@@ -61,11 +65,11 @@ export type Step =
     readonly delegateAs: 0 | 1;
     readonly isSameEvent: boolean;
   }
-  | { readonly kind: "sfu"; readonly mode: SfuMode }
+  | { readonly kind: "sfu"; readonly mode: SfuMode; readonly ms: number }
   | { readonly kind: "sfu crashes"; readonly ms: number }
-  | { readonly kind: "webhooks"; readonly mode: WebhookMode }
-  | { readonly kind: "homeserver"; readonly mode: HomeserverMode }
-  | { readonly kind: "store"; readonly mode: StoreMode }
+  | { readonly kind: "webhooks"; readonly mode: WebhookMode; readonly ms: number }
+  | { readonly kind: "homeserver"; readonly mode: HomeserverMode; readonly ms: number }
+  | { readonly kind: "store"; readonly mode: StoreMode; readonly ms: number }
   | { readonly kind: "service crashes" }
   | { readonly kind: "service stops" }
   | { readonly kind: "service starts" };
@@ -108,8 +112,15 @@ interface LeaveEvent {
   /** A webhook of a time before the delegation has come after it. */
   isConfused: boolean;
   wasJoined: boolean;
+  /** Not every connection gets as far as the call. */
+  wasActive: boolean;
   /** When it was restarted last with a session active; that much the store knows as well. */
   restartedAt: number;
+  /**
+   * Whether nobody was told of the last restart. A homeserver that restarts an event for its whole
+   * delay and never says so has it given up: then only its own timer is left.
+   */
+  isDoubtful: boolean;
   /** The participant was lost in a crash of the SFU, and has until then to come back. */
   graceUntil: number;
   firstSendAt: number | undefined;
@@ -123,6 +134,8 @@ const DELEGATE_TIMEOUT_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 4_000;
 /** When the SFU finds out that somebody is dead. */
 const DEATH_MS = 21_000;
+/** How long clients take to find out that the SFU is back, and how long they try at most. */
+const MOST_AWAY_MS = 20_000;
 const GIVE_UP_MS = 25_000;
 const GRACE_MS = 29_000;
 /** The same with a service that was not there. */
@@ -154,6 +167,7 @@ export class ModelWorld {
   #store: StoreMode = "well";
   /** When each kind of trouble was last; now, while it lasts. */
   readonly #troubleAt = { acting: -Infinity, seeing: -Infinity, storing: -Infinity };
+  readonly #healing = new Map<string, () => void>();
   #lastEvent = 0;
   readonly #story: string[] = [];
   /** For the story, in which what goes on as before is left out. */
@@ -254,18 +268,18 @@ export class ModelWorld {
         return await this.#pass(step.ms);
       case "sfu":
         this.sfu.mode = step.mode;
-        return;
+        return this.#heal("sfu", step.ms, () => this.sfu.mode = "up");
       case "sfu crashes":
         return this.#crashSfu(step.ms);
       case "webhooks":
         this.#webhooks = step.mode;
-        return;
+        return this.#heal("webhooks", step.ms, () => this.#webhooks = "prompt");
       case "homeserver":
         this.homeserver.mode = step.mode;
-        return;
+        return this.#heal("homeserver", step.ms, () => this.homeserver.mode = "well");
       case "store":
         this.#store = step.mode;
-        return;
+        return this.#heal("store", step.ms, () => this.#store = "well");
       case "service crashes":
         return await this.#endProcess((process) => process.kill());
       case "service stops":
@@ -329,6 +343,17 @@ export class ModelWorld {
     }
   }
 
+  /** A fault ends, unless another one has taken its place. */
+  #heal(what: string, ms: number, end: () => void): void {
+    this.#healing.get(what)?.();
+    const cancel = this.clock.after(ms, () => {
+      this.#noteTrouble();
+      end();
+      this.#tell(`${what} works again`);
+    });
+    this.#healing.set(what, cancel);
+  }
+
   #enter(client: Client, step: Step & { kind: "enter" }): void {
     client.joinAs = step.joinAs;
     // Whoever enters anew has nothing to do with what was.
@@ -359,7 +384,9 @@ export class ModelWorld {
       isAnnounced: false,
       isConfused: false,
       wasJoined: client.session !== undefined,
+      wasActive: client.session?.isActive === true,
       restartedAt: -Infinity,
+      isDoubtful: false,
       graceUntil: -Infinity,
       firstSendAt: undefined,
     };
@@ -459,7 +486,7 @@ export class ModelWorld {
           if (client.session === before) this.clock.after(1_000, comeBack);
         }
       };
-      this.clock.after(500, comeBack);
+      this.clock.after(ms + Math.floor(this.#random() * MOST_AWAY_MS), comeBack);
     }
   }
 
@@ -535,11 +562,13 @@ export class ModelWorld {
 
   #onSfuEvent(event: SfuEvent): void {
     const { participant, room } = event;
-    if (event.event !== "participant_joined" && participant !== undefined) {
-      const client = this.#clients.find((client) =>
-        client.room === room && client.identities.some((own) => own === participant.identity)
-      );
-      if (client !== undefined) {
+    const client = this.#clients.find((client) =>
+      client.room === room && client.identities.some((own) => own === participant?.identity)
+    );
+    if (participant !== undefined && client !== undefined) {
+      if (event.event === "participant_joined") {
+        for (const event of client.events) event.wasActive = true;
+      } else {
         client.goneAt = this.clock.monotonic();
         if (client.session?.sid === participant.sid && event.disconnectReason !== "MIGRATION") {
           client.session = undefined;
@@ -610,11 +639,16 @@ export class ModelWorld {
       const { session } = event.client;
       const isThere = event.wasJoined || this.#listed(event.client) !== undefined;
       // It is taken for the one that the event is for, even if it is an earlier one that is dead.
-      if (isThere) event.wasJoined = true;
-      else if (!event.isConfused) {
+      if (isThere) {
+        event.wasJoined = true;
+        event.wasActive ||= this.#listed(event.client)?.isActive === true;
+      } else if (!event.isConfused) {
         this.#blame(`a restart of ${event.id} before anybody joined`);
       }
-      if (attempt.status === 200 && session?.isActive === true) event.restartedAt = now;
+      if (attempt.status === 200 && session?.isActive === true) {
+        event.restartedAt = now;
+        event.isDoubtful = this.homeserver.mode === "mute";
+      }
     } else this.#onSend(attempt, event, process);
   }
 
@@ -637,8 +671,9 @@ export class ModelWorld {
     const isAlive = attempt.status === 200 || this.homeserver.isAlive(event.id);
     if (!isAlive || event.isAnnounced || event.isConfused) return;
     if (isFirst && now < event.graceUntil) this.#blame(`${event.id} is sent within the grace`);
-    if (!event.wasJoined && now < event.delegatedAt + event.delayMs - 10) {
-      this.#blame(`${event.id} is sent before anybody came`);
+    const isEarly = now < event.delegatedAt + event.delayMs - 10;
+    if (isEarly && !event.wasActive && this.#troubleAt.seeing < event.delegatedAt) {
+      this.#blame(`${event.id} is sent before anybody was in the call`);
     }
     const { client } = event;
     const session = this.#listed(client);
@@ -662,7 +697,10 @@ export class ModelWorld {
     if (!session.isActive || !this.sfu.isListed(session) || session.since > now - 1_000) return;
     const startedAt = this.homeserver.startedAt(event.id);
     this.#noteTrouble();
-    if (this.#troubleAt.acting >= startedAt) return;
+    if (event.isDoubtful) return;
+    // Half of the delay is enough for a restart.
+    const enoughMs = Math.max(event.delayMs / 2, 1_500);
+    if (this.#troubleAt.acting >= Math.max(startedAt, now - enoughMs)) return;
     const isUnseen = event.restartedAt < session.since;
     if (isUnseen && this.#troubleAt.seeing >= Math.min(session.since, startedAt)) return;
     this.#blame(`${event.id} fires although ${session.sid} is there`);
@@ -671,6 +709,7 @@ export class ModelWorld {
   async #comeRight(): Promise<void> {
     this.#tell("everything works again");
     this.#noteTrouble();
+    for (const cancel of this.#healing.values()) cancel();
     this.sfu.mode = "up";
     this.homeserver.mode = "well";
     this.#webhooks = "prompt";
@@ -694,6 +733,7 @@ export class ModelWorld {
   /** Whoever was in the call and is gone has left by now, however long the delay. */
   #checkNoGhost(event: LeaveEvent): void {
     if (event.delegation !== "kept" || event.restartedAt === -Infinity) return;
+    if (event.isDoubtful) return;
     if (this.#listed(event.client) !== undefined || !this.homeserver.isAlive(event.id)) return;
     this.#blame(`${event.client.userId} is gone, but ${event.id} has not been sent`);
   }
@@ -718,7 +758,8 @@ export class ModelWorld {
   }
 
   async #checkKept(): Promise<void> {
-    const store = this.#place.open(this.clock);
+    // Long ago nothing had expired yet.
+    const store = this.#place.open({ ...this.clock, now: () => 0 });
     const kept: readonly StoredJob[] = await store.start({
       onEvent: () => {},
       onLost: () => {},
