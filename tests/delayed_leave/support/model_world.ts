@@ -467,6 +467,12 @@ export class ModelWorld {
       if (this.#listed(client) !== undefined) client.goneAt = this.clock.monotonic();
     }
     this.sfu.crash(ms);
+    for (const event of this.#events.values()) {
+      // It is this crash now that is to be over.
+      if (event.graceUntil > this.clock.monotonic()) {
+        event.graceUntil = this.clock.monotonic() + ms + GRACE_MS;
+      }
+    }
     // Who has only been heard of is not known to be on the way back.
     const isKnown = this.#process === undefined || this.#process.hasHeardOfSfu;
     const giveUpAt = this.clock.monotonic() + ms + GIVE_UP_MS;
