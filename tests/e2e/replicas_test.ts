@@ -3,8 +3,12 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { jobKey, type StoredJob } from "../../lib/delayed_leave/job.ts";
+import { readRedisUrl } from "../../lib/config/parse_redis_url.ts";
 import { jobField } from "../../lib/delayed_leave/job_record.ts";
 import type { ParticipantEvent } from "../../lib/delayed_leave/participant_event.ts";
+import { openRedis } from "../../lib/delayed_leave/redis_connection.ts";
+import { RedisJobs } from "../../lib/delayed_leave/redis_jobs.ts";
+import { lookupAddresses } from "../../lib/net/dial.ts";
 import { type JobStore, StoreError } from "../../lib/delayed_leave/store.ts";
 import { Secret } from "../../lib/secret.ts";
 import type { LiveKitIdentity } from "../../lib/signing/names.ts";
@@ -109,21 +113,23 @@ for (const kind of ["redis", "valkey"] as const) {
   });
 
   test("the jobs of a replica that closes are taken at once", async (server) => {
-    // A lease that would never end by itself.
-    const times = { leaseMs: 60_000, scanMs: 60_000 };
+    // Nobody would notice by itself.
+    const times = { leaseMs: 60_000, renewMs: 20_000, scanMs: 60_000 };
     await using a = await startReplica(server, { times });
     await using b = await startReplica(server, { times });
     const stored = createStored("alice");
     await a.store.write([put(stored)]);
+    const closedAt = performance.now();
     await a.store.close();
     await b.heard.until(({ taken }) => taken.length > 0);
+    assert(performance.now() - closedAt < 2_000);
     assertEquals(b.heard.taken.map(plain), [plain(stored)]);
     assertEquals(await b.store.write([update(b.heard.taken[0]!)]), ["kept"]);
     assertStringIncludes(await b.logText(), "jobs that no replica ran any more are run here");
   });
 
   test("the jobs of a replica that dies are shared by the others, each taken once", async (server) => {
-    const count = 3_000;
+    const count = 5_000;
     const { clock, die } = createMortalClock();
     await using a = await startReplica(server, { clock });
     await a.store.write(Array.from({ length: count }, (_, n) => put(createStored(`user ${n}`))));
@@ -137,12 +143,11 @@ for (const kind of ["redis", "valkey"] as const) {
     die();
     const taken = () => survivors.flatMap(({ heard }) => heard.taken);
     await Promise.any(survivors.map(({ heard }) => heard.until(() => taken().length >= count)));
-    assert(performance.now() - diedAt < SHORT.leaseMs + 2 * SHORT.renewMs + 1_000);
+    assert(performance.now() - diedAt < SHORT.leaseMs + 2 * SHORT.renewMs + 5_000);
     assertEquals(new Set(taken().map(keyOf)).size, count);
     assertEquals(taken().length, count);
-    for (const { heard } of survivors) {
-      assert(heard.taken.length > count / 10, `${heard.taken.length}`);
-    }
+    // Who comes first gets most, on a busy machine, and yet not all.
+    assert(survivors.filter(({ heard }) => heard.taken.length > 0).length >= 2);
     assertEquals(await owners(server), count);
   });
 
@@ -174,6 +179,43 @@ for (const kind of ["redis", "valkey"] as const) {
     await a.heard.until(({ events }) => events.length === 1);
     assertEquals(b.heard.events, []);
     for (const store of stores) await store.close();
+  });
+
+  test("a job that another program has put in the place of ours is not removed with it", async (server) => {
+    await using a = await startReplica(server);
+    const stored = createStored("alice");
+    await a.store.write([put(stored)]);
+    const field = jobField(stored.job.room, stored.job.identity);
+    const text = String(await server.command("HGET", "lk-jwt:jobs", field));
+    await server.command("HSET", "lk-jwt:jobs", field, text.replace("id of alice", "newer"));
+    await a.store.write([{ kind: "remove", job: stored.job }]);
+    await a.heard.until(({ taken }) => taken.length > 0);
+    assertEquals(a.heard.taken.map(({ job }) => job.delayId.reveal()), ["newer"]);
+  });
+
+  test("nothing is taken from a replica that one has not heard of yet", async (server) => {
+    await using a = await startReplica(server);
+    const stored = createStored("alice");
+    await a.store.write([put(stored)]);
+    const { clock } = createMortalClock();
+    const connection = await openRedis({
+      address: readRedisUrl(server.url),
+      lookup: lookupAddresses,
+      trust: { ca: [] },
+      insecureSkipVerifyTls: false,
+      clock,
+      commandMs: 1_000,
+      connectMs: 1_000,
+    });
+    const { log } = await openLog();
+    const jobs = new RedisJobs({ id: "b", channel: "none", clock, log });
+    const fields = [jobField(stored.job.room, stored.job.identity)];
+    assertEquals(await jobs.claim(connection, fields, ["b"]), undefined);
+    const [id] = await server.command("SMEMBERS", "matrixrtc-auth:replicas") as [string];
+    assertEquals(await jobs.claim(connection, fields, ["b", id]), []);
+    await server.command("DEL", `matrixrtc-auth:replica:${id}`);
+    assertEquals((await jobs.claim(connection, fields, ["b", id]))?.map(plain), [plain(stored)]);
+    connection.close();
   });
 
   test("jobs that another program writes meanwhile are found", async (server) => {
@@ -404,6 +446,25 @@ Deno.test("a server with four commands is enough for one replica, which says so 
   assertEquals(warnings.length, 2);
   assertStringIncludes(warnings[0]!, "&matrixrtc-auth:*");
   assertEquals(server.unknown.has("CLIENT"), false);
+});
+
+Deno.test("after a jump of the clock, Redis is asked before anything is done; the only replica goes on", async () => {
+  await using server = await startRedis();
+  await using lone = startFourCommands();
+  const real = createSystemClock();
+  let jump = 0;
+  const clock = { ...real, now: () => real.now() + jump };
+  await using a = await startReplica(server, { clock });
+  const b = openStore(lone.url, await openLog(), { clock });
+  await b.start(createEar().listener);
+  for (const ms of [3_600_000, -3_600_000, 3_600_000]) {
+    jump += ms;
+    assertEquals([a.store.mayAct("restart"), a.store.mayAct("send")], [ms < 0, ms < 0]);
+    assertEquals([b.mayAct("restart"), b.mayAct("send")], [true, true]);
+    await whenever(() => a.store.mayAct("restart") && a.store.mayAct("send"));
+  }
+  assertEquals([a.heard.lost, a.heard.recovered], [[], 0]);
+  await b.close();
 });
 
 Deno.test("a server that is still loading its data is waited for", async () => {
