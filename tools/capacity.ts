@@ -6,10 +6,22 @@ import type { CallCost } from "./capacity/hammer.ts";
 import { type Borne, findBorne } from "./capacity/limits.ts";
 import { RECOMMENDED, SYNAPSE_DEFAULT } from "./capacity/scenario.ts";
 import { fill, growth, type Line, lineOf, variations } from "./capacity/sheet.ts";
-import { costTable, limitTable, lineTable } from "./capacity/table.ts";
+import { costTable, limitTable, lineTable, waveTable } from "./capacity/table.ts";
+import { simulateWaves, type Waves } from "./capacity/waves.ts";
 
 const EX_USAGE = 64;
 const DELAYS = [10, 60, 3_600];
+/** Participants, delay and limit of those who come or go at once. */
+const WAVES = [
+  [20, 60, SYNAPSE_DEFAULT],
+  [200, 3_600, SYNAPSE_DEFAULT],
+  [1_000, 60, RECOMMENDED],
+  [3_000, 60, RECOMMENDED],
+  [10_000, 3_600, RECOMMENDED],
+  [50_000, 3_600, RECOMMENDED],
+  [10_000, 60, undefined],
+  [100_000, 3_600, undefined],
+] as const;
 
 function parseOrExit(): CapacityArguments {
   try {
@@ -53,6 +65,16 @@ async function findAllBorne(): Promise<Borne[]> {
   return borne;
 }
 
+async function makeWaves(upTo: number): Promise<Waves[]> {
+  const waves: Waves[] = [];
+  for (const [participants, delaySeconds, limit] of WAVES) {
+    if (participants > upTo) continue;
+    const what = `${participants} participants at once, ${delaySeconds} s`;
+    waves.push(await telling(what, () => simulateWaves(participants, delaySeconds, limit)));
+  }
+  return waves;
+}
+
 async function measureReal(): Promise<CallCost[]> {
   // Only here, as it needs a library for WebRTC that is not there on every machine.
   const { measureLiveKit, measureSynapse } = await import("./capacity/real_servers.ts");
@@ -71,6 +93,7 @@ async function main(): Promise<void> {
   const sheet = {
     lines: await fillAll(lines, upTo),
     limits: isSheet && parts.has("limits") ? await findAllBorne() : [],
+    waves: isSheet && parts.has("waves") ? await makeWaves(upTo) : [],
     real: isSheet && parts.has("real") ? await measureReal() : [],
   };
   if (json) {
@@ -80,6 +103,7 @@ async function main(): Promise<void> {
   const tables = [
     sheet.lines.length > 0 && lineTable(sheet.lines),
     sheet.limits.length > 0 && limitTable(sheet.limits),
+    sheet.waves.length > 0 && waveTable(sheet.waves),
     sheet.real.length > 0 && costTable(sheet.real),
   ];
   console.log(tables.filter((table) => table !== false).join("\n\n"));

@@ -6,6 +6,7 @@ import { Meter } from "../../tools/capacity/meter.ts";
 import { type Scenario, SYNAPSE_DEFAULT, USUAL } from "../../tools/capacity/scenario.ts";
 import { fill, growth, lineOf, offPercent } from "../../tools/capacity/sheet.ts";
 import { simulate } from "../../tools/capacity/simulate.ts";
+import { simulateWaves } from "../../tools/capacity/waves.ts";
 import { createVirtualClock } from "../../tools/capacity/virtual_clock.ts";
 import { ROOT } from "../support/service.ts";
 import { createJob } from "../delayed_leave/queue_world.ts";
@@ -42,6 +43,18 @@ Deno.test("the simulation finds who is lost behind a limit, and that others are 
   const beyond = await simulate({ ...limited, participants: 150 }, duration);
   assert(beyond.lost > 10, `${beyond.lost}`);
   assert(beyond.limited > 0);
+});
+
+Deno.test("waves take what the homeserver allows, and cost nobody", async () => {
+  const limit = { perSecond: 10, burst: 20 };
+  const wave = await simulateWaves(200, 60, limit);
+  assertEquals(wave.lost, 0);
+  // 18 s would be perfect; what looking for the limit costs is time.
+  for (const seconds of [wave.restartSeconds, wave.sendSeconds]) {
+    assert(seconds > 16 && seconds < 24, `${seconds}`);
+  }
+  assert(wave.sfuMost >= 20, `${wave.sfuMost}`);
+  assert((await simulateWaves(1_500, 60, limit)).lost > 0);
 });
 
 Deno.test("a million participants are computed, and all that is simulated is below", async () => {
@@ -113,7 +126,7 @@ Deno.test("Meter counts by kind, and finds the largest burst", async () => {
 Deno.test("parseCapacityArguments() refuses what makes no sense", () => {
   assertEquals(parseCapacityArguments(["--help"]), undefined);
   const usual = parseCapacityArguments([])!;
-  assertEquals([...usual.parts], ["growth", "variations", "limits"]);
+  assertEquals([...usual.parts], ["growth", "variations", "limits", "waves"]);
   assertEquals([usual.scenario, usual.upTo, usual.json], [undefined, 100_000, false]);
   assertEquals(parseCapacityArguments(["--replicas", "1"])!.scenario, USUAL);
   for (

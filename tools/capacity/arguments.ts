@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { type Scenario, USUAL } from "./scenario.ts";
 
 /** A part of the sheet. */
-export type SheetPart = "growth" | "variations" | "limits" | "real";
+export type SheetPart = "growth" | "variations" | "limits" | "waves" | "real";
 
 /** What the tool is to do. */
 export interface CapacityArguments {
@@ -18,10 +18,10 @@ export interface CapacityArguments {
 export const USAGE = `usage: deno task capacity [OPTION…]
 
 Simulates the service's own code with a virtual clock and counts its calls. Without options: the
-sheet of docs/capacity.md, growth, variations and limits; ten minutes.
+sheet of docs/capacity.md: growth, variations, limits and waves; ten minutes.
 
-  --only PART         growth, variations, limits or real; may be given several times. real measures
-                      a real Synapse and a real livekit-server, which .ci/install installs
+  --only PART         one of these, or real; may be given several times. real measures a real
+                      Synapse and a real livekit-server, which .ci/install installs
   --up-to N           simulate up to N participants (100000); for more there is the formula
   --json              all there is to know, as JSON
 
@@ -39,8 +39,8 @@ One scenario in place of the sheet, with any of:
   --limit N:BURST     calls a second that the homeserver takes, and at once
 `;
 
-const PARTS: readonly SheetPart[] = ["growth", "variations", "limits", "real"];
-const USUAL_PARTS: readonly SheetPart[] = ["growth", "variations", "limits"];
+const USUAL_PARTS: readonly SheetPart[] = ["growth", "variations", "limits", "waves"];
+const PARTS: readonly SheetPart[] = [...USUAL_PARTS, "real"];
 const MAX_SIMULATED = 400_000;
 
 /**

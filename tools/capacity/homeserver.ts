@@ -10,6 +10,7 @@ interface Event {
   firesAt: number;
   /** When its user has left the call. */
   leftAt: number;
+  wasRestarted: boolean;
 }
 
 /**
@@ -21,6 +22,8 @@ export class Homeserver {
   readonly calls: Meter<Act | "limited">;
   /** Events that the homeserver sent by itself while their users were in a call. */
   lost = 0;
+  /** Events that have been restarted once at least. */
+  restarted = 0;
   /** From a user's leaving to the send that came latest, seconds. */
   longestLeaveSeconds = 0;
   /** How much of its delay had passed at the restart that came latest. */
@@ -40,10 +43,10 @@ export class Homeserver {
     this.#limit = limit;
   }
 
-  /** A client schedules its leave. */
-  schedule(id: string, delayMs: number): void {
-    const firesAt = this.#clock.monotonic() + delayMs;
-    this.#events.set(id, { delayMs, firesAt, leftAt: Infinity });
+  /** A client schedules its leave, or did so a while ago. */
+  schedule(id: string, delayMs: number, agoMs = 0): void {
+    const firesAt = this.#clock.monotonic() + delayMs - agoMs;
+    this.#events.set(id, { delayMs, firesAt, leftAt: Infinity, wasRestarted: false });
   }
 
   /** Its user leaves the call, or is still there when the simulation ends. */
@@ -92,6 +95,8 @@ export class Homeserver {
       const percent = 100 - (event.firesAt - now) / event.delayMs * 100;
       this.latestRestartPercent = Math.max(this.latestRestartPercent, percent);
       event.firesAt = now + event.delayMs;
+      if (!event.wasRestarted) this.restarted++;
+      event.wasRestarted = true;
     }
     return { kind: "done" };
   }

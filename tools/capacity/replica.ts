@@ -4,7 +4,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../../lib/clock.ts";
 import { createDelayedLeaves } from "../../lib/delayed_leave/delayed_leaves.ts";
 import { createHomeserverQueues } from "../../lib/delayed_leave/homeserver_queue.ts";
-import type { Job } from "../../lib/delayed_leave/job.ts";
+import type { Job, StoredJob } from "../../lib/delayed_leave/job.ts";
 import { createJobWriter } from "../../lib/delayed_leave/job_writer.ts";
 import type { ParticipantEvent } from "../../lib/delayed_leave/participant_event.ts";
 import { createSfuWatch } from "../../lib/delayed_leave/sfu_watch.ts";
@@ -25,6 +25,8 @@ export interface ReplicaOptions {
   /** Counts what the stores of all replicas are given. */
   readonly writes: Meter<"changes" | "goes">;
   readonly intervalSeconds: number;
+  /** Jobs of an earlier process, if there was one. */
+  readonly kept?: readonly StoredJob[];
   /** Hands an event to the other replicas. */
   readonly pass: (event: ParticipantEvent) => void;
 }
@@ -53,7 +55,7 @@ export function createReplica(options: ReplicaOptions): Replica {
   const store: JobStore = {
     start(whoListens) {
       listener = whoListens;
-      return Promise.resolve([]);
+      return Promise.resolve(options.kept ?? []);
     },
     async write(changes) {
       writes.count("goes");

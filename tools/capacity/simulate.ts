@@ -113,8 +113,8 @@ export async function simulate(
   };
 }
 
-/** Numbers in [0, 1), the same for the same seed; the method is Marsaglia's xorshift. */
-function createRandom(seed: number): () => number {
+/** Makes numbers in [0, 1), the same for the same seed; the method is Marsaglia's xorshift. */
+export function createRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state ^= state << 13;

@@ -3,6 +3,7 @@
 import type { CallCost } from "./hammer.ts";
 import type { Borne } from "./limits.ts";
 import { type Line, offPercent } from "./sheet.ts";
+import type { Waves } from "./waves.ts";
 
 /**
  * Writes a number: all of a whole one, three digits that count of another.
@@ -78,6 +79,30 @@ export function limitTable(borne: readonly Borne[]): string {
       short(inTheory),
       short(participants),
       `${longestLeaveSeconds.toFixed(0)} s`,
+    ]),
+  );
+}
+
+/** What comes at once. */
+export function waveTable(waves: readonly Waves[]): string {
+  return table(
+    [
+      "participants",
+      "delay",
+      "calls/s, at once",
+      "started: all restarted after",
+      "lost",
+      "SFU: most in 1 s",
+      "all hang up: all leaves sent after",
+    ],
+    waves.map((wave) => [
+      short(wave.participants),
+      delay(wave.delaySeconds),
+      wave.limit === undefined ? "no limit" : `${wave.limit.perSecond}, ${wave.limit.burst}`,
+      `${short(wave.restartSeconds)} s`,
+      short(wave.lost),
+      short(wave.sfuMost),
+      `${short(wave.sendSeconds)} s`,
     ]),
   );
 }
