@@ -59,6 +59,7 @@ const STORIES: Readonly<Record<string, readonly Step[]>> = {
     { kind: "wait", ms: 5_000 },
     { kind: "homeserver", mode: "failing", ms: 20_000 },
     { kind: "hang up", client: 0 },
+    { kind: "wait", ms: 60_000 },
   ],
   "who leaves while the service is down has left soon after": [
     ENTER,

@@ -26,6 +26,7 @@ export interface ModelSfu {
   onCall: (name: string, answer: string) => void;
   readonly participants: Participants;
   ensureRoom(room: string): Promise<void>;
+  hasRoom(room: string): boolean;
   /** As the token endpoint does it, before the client comes. */
   createRoom(room: string): void;
   /**
@@ -162,6 +163,7 @@ export function createModelSfu(clock: Clock): ModelSfu {
         ),
     },
     ensureRoom: (name) => call("ensureRoom", () => void createRoom(name)),
+    hasRoom: (name) => rooms.has(name),
     createRoom(name) {
       if (!isDown) createRoom(name);
     },

@@ -114,8 +114,10 @@ interface LeaveEvent {
   wasJoined: boolean;
   /** Not every connection gets as far as the call. */
   wasActive: boolean;
-  /** When it was restarted last with a session active; that much the store knows as well. */
+  /** When it was restarted last with somebody there; that much the store knows as well. */
   restartedAt: number;
+  /** When a connection ended last that had not got as far as the call. */
+  abortedAt: number;
   /**
    * Whether nobody was told of the last restart. A homeserver that restarts an event for its whole
    * delay and never says so has it given up: then only its own timer is left.
@@ -386,6 +388,7 @@ export class ModelWorld {
       wasJoined: client.session !== undefined,
       wasActive: client.session?.isActive === true,
       restartedAt: -Infinity,
+      abortedAt: -Infinity,
       isDoubtful: false,
       graceUntil: -Infinity,
       firstSendAt: undefined,
@@ -453,12 +456,7 @@ export class ModelWorld {
     if (session === undefined) return;
     client.session = undefined;
     client.dead = session;
-    // It has been seen, maybe, but has never been in the call.
-    for (const event of client.events) event.restartedAt = -Infinity;
-    this.clock.after(30, () => {
-      this.sfu.end(session, reason);
-      for (const event of client.events) event.restartedAt = -Infinity;
-    });
+    this.clock.after(30, () => this.sfu.end(session, reason));
   }
 
   #crashSfu(ms: number): void {
@@ -510,8 +508,10 @@ export class ModelWorld {
     });
     this.#processes.set(process.id, process);
     await process.start();
-    const graceUntil = this.clock.monotonic() + EARLIER_GRACE_MS;
     for (const event of this.#events.values()) {
+      // Where there is a room again, nobody can tell that there was another one before.
+      const isLost = !this.sfu.hasRoom(event.client.room);
+      const graceUntil = isLost ? this.clock.monotonic() + EARLIER_GRACE_MS : -Infinity;
       event.graceUntil = Math.min(event.graceUntil, graceUntil);
     }
     this.#process = process;
@@ -575,6 +575,7 @@ export class ModelWorld {
       if (event.event === "participant_joined") {
         for (const event of client.events) event.wasActive = true;
       } else {
+        if (event.event === "participant_connection_aborted") this.#noteAborted(client);
         client.goneAt = this.clock.monotonic();
         if (client.session?.sid === participant.sid && event.disconnectReason !== "MIGRATION") {
           client.session = undefined;
@@ -599,6 +600,14 @@ export class ModelWorld {
         // falls through
       case "prompt":
         deliver(WEBHOOK_MS);
+    }
+  }
+
+  /** It was seen, maybe, but if nobody was in the call before, the service waits for the next one. */
+  #noteAborted(client: Client): void {
+    for (const event of client.events) {
+      event.abortedAt = this.clock.monotonic();
+      if (!event.wasActive) event.restartedAt = -Infinity;
     }
   }
 
@@ -651,7 +660,7 @@ export class ModelWorld {
       } else if (!event.isConfused) {
         this.#blame(`a restart of ${event.id} before anybody joined`);
       }
-      if (attempt.status === 200 && session?.isActive === true) {
+      if (attempt.status === 200 && session !== undefined) {
         event.restartedAt = now;
         event.isDoubtful = this.homeserver.mode === "mute";
       }
@@ -740,6 +749,9 @@ export class ModelWorld {
   #checkNoGhost(event: LeaveEvent): void {
     if (event.delegation !== "kept" || event.restartedAt === -Infinity) return;
     if (event.isDoubtful) return;
+    // Without the news of what came before, it looks like the first attempt.
+    const { abortedAt, delegatedAt } = event;
+    if (abortedAt >= delegatedAt && this.#troubleAt.seeing >= delegatedAt) return;
     if (this.#listed(event.client) !== undefined || !this.homeserver.isAlive(event.id)) return;
     this.#blame(`${event.client.userId} is gone, but ${event.id} has not been sent`);
   }
