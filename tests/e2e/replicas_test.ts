@@ -286,7 +286,8 @@ for (const kind of ["redis", "valkey"] as const) {
     await whenever(() => a.store.mayAct("send"));
     const ms = performance.now();
     assert(held - frozenAt > SHORT.leaseMs - SHORT.renewMs - 50, `${held - frozenAt}`);
-    assert(Math.abs(ms - held - SHORT.holdMs) < 100, `${ms - held}`);
+    const wasHeld = ms - held;
+    assert(wasHeld > SHORT.holdMs - 200 && wasHeld < SHORT.holdMs + 1_500, `${wasHeld}`);
     server.kill("SIGCONT");
     await a.heard.until(({ recovered }) => recovered > 0);
     assertEquals(await a.store.write([update(stored)]), ["kept"]);
