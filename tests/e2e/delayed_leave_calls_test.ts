@@ -89,7 +89,8 @@ scenario(
     assert(await alice.membership.isThere());
     await alice.membership.left(8_000);
     assertEquals(world.tap.statuses(alice.membership.delayId, "restart"), []);
-    await assertSentOnce(world.tap, alice.membership);
+    // With so little time left an attempt is given up early, and the next one finds it sent already.
+    await assertSentOnce(world.tap, alice.membership, 404);
   },
 );
 
@@ -171,13 +172,24 @@ scenario(
 scenario(
   "a client's second delegation replaces the first: only the new leave is sent",
   async (world) => {
-    const { service, tap } = world;
-    const alice = await joinDelegated(world, service, "replaces", { entrance: "/sfu/get" });
+    const { hub, service, tap } = world;
+    const alice = await announceUser(world.near, "replaces");
+    hub.route(alice.liveKitRoom, service.url);
+    const details = await delegate(service.url, alice, "/sfu/get", 4_000);
+    const caller = await world.startCaller();
+    await caller.join(details);
     await tap.waitFor(alice.membership.delayId, "restart");
+
     const again = { ...alice, membership: await alice.membership.announceAgain() };
-    await delegate(service.url, again, "/sfu/get");
+    await delegate(service.url, again, "/sfu/get", 4_000);
     await tap.waitFor(again.membership.delayId, "restart");
-    await alice.caller.hangUp();
+    const before = tap.statuses(alice.membership.delayId, "restart").length;
+    await tap.waitFor(again.membership.delayId, "restart", 4);
+    // One may have been on its way.
+    const since = tap.statuses(alice.membership.delayId, "restart").length - before;
+    assert(since <= 1, `The first leave was restarted ${since} times after it was replaced`);
+
+    await caller.hangUp();
     await again.membership.left(LEAVE_MS);
     await assertSentOnce(tap, again.membership);
     assertEquals(tap.statuses(alice.membership.delayId, "send"), []);

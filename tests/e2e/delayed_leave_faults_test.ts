@@ -1,6 +1,12 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { runService } from "../support/service.ts";
-import { assertSentOnce, joinDelegated, startCallWorld } from "./support/call_world.ts";
+import {
+  announceUser,
+  assertSentOnce,
+  delegate,
+  joinDelegated,
+  startCallWorld,
+} from "./support/call_world.ts";
 import { startGate } from "./support/gate.ts";
 import { startHomeserverTap } from "./support/homeserver_tap.ts";
 import { startLiveKit } from "./support/livekit.ts";
@@ -236,5 +242,36 @@ scenario(
     // The homeserver may have been first.
     const sent = world.tap.statuses(leaver.membership.delayId, "send");
     assert(sent.filter((status) => status === 200).length < 2);
+  },
+);
+
+scenario(
+  "Redis has no memory left: leaves that were taken over are looked after, new ones are refused",
+  async (world) => {
+    await using redis = await startRedis();
+    await using service = await world.startService({ LIVEKIT_REDIS_URL: redis.url });
+    const stayer = await joinDelegated(world, service, "stays-in-full-redis", { delayMs: 10_000 });
+    const leaver = await joinDelegated(world, service, "leaves-full-redis");
+    for (const { membership } of [stayer, leaver]) {
+      await world.tap.waitFor(membership.delayId, "restart");
+    }
+
+    await redis.command("CONFIG", "SET", "maxmemory", "1");
+    const newcomer = await announceUser(world.near, "comes-to-full-redis");
+    // Clients that read this one try again without the delay fields, and get their token.
+    await assertRejects(() => delegate(service.url, newcomer), Error, "400");
+    await leaver.caller.hangUp();
+    await leaver.membership.left(LEAVE_MS);
+    const before = world.tap.statuses(stayer.membership.delayId, "restart").length;
+    await world.tap.waitFor(stayer.membership.delayId, "restart", before + 2);
+    assert(await stayer.membership.isThere());
+
+    await redis.command("CONFIG", "SET", "maxmemory", "0");
+    await delegate(service.url, newcomer);
+    await stayer.caller.hangUp();
+    await stayer.membership.left(LEAVE_MS);
+    for (const { membership } of [stayer, leaver]) await assertSentOnce(world.tap, membership);
+    // Only who has come is left.
+    await untilStored(redis, 1);
   },
 );
