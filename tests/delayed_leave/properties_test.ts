@@ -7,9 +7,10 @@ import { createSqliteStore } from "../../lib/delayed_leave/sqlite_store.ts";
 import { checkProperties } from "./support/model_properties.ts";
 import { type ModelPlace, ModelWorld, type Step } from "./support/model_world.ts";
 
-/** `PROPERTY_RUNS=2000 PROPERTY_SEED=1 deno task test tests/delayed_leave/properties_test.ts` */
+// For more of it, or for a failure again: PROPERTY_RUNS=2000 PROPERTY_SEED=1 PROPERTY_PATH=…
 const RUNS = Number(Deno.env.get("PROPERTY_RUNS") ?? 80);
 const SEED = Number(Deno.env.get("PROPERTY_SEED") ?? 4);
+const PATH = Deno.env.get("PROPERTY_PATH");
 const log = getLogger(["tests", "properties"]);
 
 function createMemory(): Promise<ModelPlace> {
@@ -84,9 +85,9 @@ for (const [name, steps] of Object.entries(STORIES)) {
 }
 
 Deno.test("whatever happens, delayed leaves in memory come right", async () => {
-  await checkProperties(createMemory, { runs: RUNS, seed: SEED });
+  await checkProperties(createMemory, { runs: RUNS, seed: SEED, path: PATH });
 });
 
 Deno.test("whatever happens, delayed leaves in SQLite come right", async () => {
-  await checkProperties(createFolder, { runs: RUNS, seed: SEED });
+  await checkProperties(createFolder, { runs: RUNS, seed: SEED, path: PATH });
 });

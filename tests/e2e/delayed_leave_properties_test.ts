@@ -16,6 +16,7 @@ import { type RedisServer, startRedis } from "./support/redis.ts";
 
 const RUNS = Number(Deno.env.get("PROPERTY_RUNS") ?? 25);
 const SEED = Number(Deno.env.get("PROPERTY_SEED") ?? 4);
+const PATH = Deno.env.get("PROPERTY_PATH");
 const log = getLogger(["tests", "properties"]);
 const trust = installTlsTrust([], []);
 
@@ -74,6 +75,6 @@ async function createDatabase(server: RedisServer): Promise<ModelPlace> {
 for (const server of ["redis", "valkey"] as const) {
   Deno.test(`whatever happens, delayed leaves in ${server} come right`, async () => {
     await using running = await startRedis({ server });
-    await checkProperties(() => createDatabase(running), { runs: RUNS, seed: SEED });
+    await checkProperties(() => createDatabase(running), { runs: RUNS, seed: SEED, path: PATH });
   });
 }

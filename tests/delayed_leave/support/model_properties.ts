@@ -146,6 +146,8 @@ export interface PropertyOptions {
   readonly runs: number;
   /** Another number, other sequences. */
   readonly seed?: number;
+  /** Of a failure: that one alone, again. */
+  readonly path?: string | undefined;
 }
 
 /**
@@ -156,7 +158,7 @@ export interface PropertyOptions {
  */
 export async function checkProperties(
   createPlace: () => Promise<ModelPlace>,
-  { runs, seed }: PropertyOptions,
+  { path, runs, seed }: PropertyOptions,
 ): Promise<void> {
   const property = fc.asyncProperty(
     fc.array(enter, { minLength: 1, maxLength: CLIENT_COUNT }),
@@ -168,5 +170,9 @@ export async function checkProperties(
       await new ModelWorld({ place, seed }).run([...entering, waiting, ...steps]);
     },
   );
-  await fc.assert(property, { numRuns: runs, ...(seed !== undefined && { seed }) });
+  await fc.assert(property, {
+    numRuns: runs,
+    ...(seed !== undefined && { seed }),
+    ...(path !== undefined && { path, endOnFailure: true }),
+  });
 }

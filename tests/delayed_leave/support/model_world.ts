@@ -126,6 +126,8 @@ interface LeaveEvent {
   /** The participant was lost in a crash of the SFU, and has until then to come back. */
   graceUntil: number;
   firstSendAt: number | undefined;
+  /** Webhooks are believed by who has never had an answer from the SFU. */
+  isHearsay: boolean;
 }
 
 const CLIENTS: readonly [string, string][] = [["alice", "one"], ["bob", "one"], ["carol", "two"]];
@@ -392,6 +394,7 @@ export class ModelWorld {
       isDoubtful: false,
       graceUntil: -Infinity,
       firstSendAt: undefined,
+      isHearsay: false,
     };
     client.events.push(event);
     this.#events.set(event.id, event);
@@ -426,7 +429,9 @@ export class ModelWorld {
       this.#tell(`${event.id} is delegated`);
       settleAs("kept");
       event.startedAt = startedAt;
+      // The new job has not seen anybody yet.
       event.restartedAt = -Infinity;
+      event.graceUntil = -Infinity;
       event.keyIdentity = identity;
       for (const other of client.events) {
         if (other === event || other.delegation !== "kept") continue;
@@ -682,12 +687,16 @@ export class ModelWorld {
     }
     const isFirst = event.firstSendAt === undefined;
     event.firstSendAt ??= now;
+    if (isFirst) event.isHearsay = !process.hasHeardOfSfu;
     // What is no more does no harm.
     const isAlive = attempt.status === 200 || this.homeserver.isAlive(event.id);
     if (!isAlive || event.isAnnounced || event.isConfused) return;
     if (isFirst && now < event.graceUntil) this.#blame(`${event.id} is sent within the grace`);
     const isEarly = now < event.delegatedAt + event.delayMs - 10;
-    if (isEarly && !event.wasActive && this.#troubleAt.seeing < event.delegatedAt) {
+    // After a restart of the service, having been seen counts as having been in the call.
+    const wasTrouble = Math.max(this.#troubleAt.seeing, this.#troubleAt.acting) >=
+      event.delegatedAt;
+    if (isEarly && !event.wasActive && !wasTrouble) {
       this.#blame(`${event.id} is sent before anybody was in the call`);
     }
     const { client } = event;
@@ -699,8 +708,7 @@ export class ModelWorld {
     );
     const isNews = toldAt >= client.goneAt && toldAt <= session.since &&
       session.since - client.goneAt > MISSED_MS;
-    const isHearsay = !process.hasHeardOfSfu;
-    if (isNews || isHearsay || session.since > event.firstSendAt) return;
+    if (isNews || event.isHearsay || session.since > event.firstSendAt) return;
     this.#blame(`${event.id} is sent while ${session.sid} is there`);
   }
 
