@@ -7,6 +7,7 @@
 // starts faster. `DENO_COMPILE` names another deno for the second step, for machines where the base
 // binary of this version cannot be downloaded but that of another is at hand (`DENORT_BIN`).
 
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -65,5 +66,5 @@ await run(
   // Many npm packages overflow the compiler's default stack in older versions.
   { RUST_MIN_STACK: "33554432" },
 );
-const { size } = await Deno.stat(`${ROOT}/${output}`);
+const { size } = await Deno.stat(resolve(ROOT, output));
 console.log(`${output}: ${(size / 1e6).toFixed(1)} MB`);
