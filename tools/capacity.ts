@@ -54,12 +54,12 @@ async function fillAll(lines: Omit<Line, "simulated">[], upTo: number): Promise<
   return filled;
 }
 
-async function findAllBorne(): Promise<Borne[]> {
+async function findAllBorne(upTo: number): Promise<Borne[]> {
   const borne: Borne[] = [];
   for (const limit of [SYNAPSE_DEFAULT, RECOMMENDED]) {
     for (const delaySeconds of DELAYS) {
       const what = `${limit.perSecond} calls a second, ${delaySeconds} s`;
-      borne.push(await telling(what, () => findBorne(delaySeconds, limit)));
+      borne.push(await telling(what, () => findBorne(delaySeconds, limit, upTo)));
     }
   }
   return borne;
@@ -92,7 +92,7 @@ async function main(): Promise<void> {
   const isSheet = scenario === undefined;
   const sheet = {
     lines: await fillAll(lines, upTo),
-    limits: isSheet && parts.has("limits") ? await findAllBorne() : [],
+    limits: isSheet && parts.has("limits") ? await findAllBorne(upTo) : [],
     waves: isSheet && parts.has("waves") ? await makeWaves(upTo) : [],
     real: isSheet && parts.has("real") ? await measureReal() : [],
   };

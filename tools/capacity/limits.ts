@@ -24,14 +24,21 @@ const MIN_SECONDS = 1_800;
 /**
  * Finds the largest number of participants of whom none is lost: for three
  * delays, half an hour at least, with people coming and going.
+ *
+ * @param upTo How many are simulated at most.
  */
-export async function findBorne(delaySeconds: number, limit: CallLimit): Promise<Borne> {
+export async function findBorne(
+  delaySeconds: number,
+  limit: CallLimit,
+  upTo: number,
+): Promise<Borne> {
   const scenario: Scenario = { ...USUAL, delaySeconds, limit, intervalSeconds: 0 };
   const { restarts, sends } = workOut({ ...scenario, participants: 1 });
   const inTheory = Math.floor(limit.perSecond / (restarts + sends));
   const duration = { seconds: Math.max(delaySeconds * DELAYS, MIN_SECONDS), joins: 0 };
   for (const part of PARTS) {
     const participants = Math.floor(inTheory * part);
+    if (participants > upTo) continue;
     if (participants === 0) break;
     const { lost, longestLeaveSeconds } = await simulate({ ...scenario, participants }, duration);
     if (lost === 0) return { delaySeconds, limit, inTheory, participants, longestLeaveSeconds };
