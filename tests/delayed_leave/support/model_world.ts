@@ -471,10 +471,9 @@ export class ModelWorld {
     }
     this.sfu.crash(ms);
     for (const event of this.#events.values()) {
-      // It is this crash now that is to be over.
-      if (event.graceUntil > this.clock.monotonic()) {
-        event.graceUntil = this.clock.monotonic() + ms + GRACE_MS;
-      }
+      // Of another crash so soon, when nobody is back yet, the service may not get to know.
+      const graceUntil = this.clock.monotonic() + ms + GRACE_MS;
+      event.graceUntil = Math.min(event.graceUntil, graceUntil);
     }
     // Who has only been heard of is not known to be on the way back.
     const isKnown = this.#process === undefined || this.#process.hasHeardOfSfu;
@@ -483,7 +482,8 @@ export class ModelWorld {
       const before = client.session;
       for (const event of client.events) {
         const wasSeen = event.restartedAt >= (before?.since ?? Infinity);
-        if (isKnown && wasSeen && !event.isAnnounced) {
+        const isInGrace = event.graceUntil > this.clock.monotonic();
+        if (isKnown && wasSeen && !isInGrace && !event.isAnnounced) {
           event.graceUntil = this.clock.monotonic() + ms + GRACE_MS;
         }
       }
