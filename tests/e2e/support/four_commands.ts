@@ -9,6 +9,8 @@ export interface FourCommands extends AsyncDisposable {
   readonly unknown: ReadonlySet<string>;
   /** Closes all connections; new ones are welcome. */
   dropConnections(): void;
+  /** Answers nothing any more on the connections that there are. */
+  mute(): void;
 }
 
 /**
@@ -20,6 +22,7 @@ export function startFourCommands({ loadingFor = 0 } = {}): FourCommands {
   const jobs = new Map<string, string>();
   const unknown = new Set<string>();
   const open = new Set<Deno.Conn>();
+  const muted = new WeakSet<Deno.Conn>();
 
   function answer([name = "", , ...args]: string[]): string {
     if (loadingFor-- > 0) return "-LOADING Redis is loading the dataset in memory\r\n";
@@ -51,7 +54,7 @@ export function startFourCommands({ loadingFor = 0 } = {}): FourCommands {
         rest += chunk;
         for (let read = readCommand(rest); read !== undefined; read = readCommand(rest)) {
           rest = rest.slice(read.length);
-          await writeAll(connection, answer(read.words));
+          if (!muted.has(connection)) await writeAll(connection, answer(read.words));
         }
       }
     },
@@ -64,6 +67,7 @@ export function startFourCommands({ loadingFor = 0 } = {}): FourCommands {
       for (const connection of open) connection.close();
       open.clear();
     },
+    mute: () => open.forEach((connection) => muted.add(connection)),
     [Symbol.asyncDispose]: () => server.close(),
   };
 }

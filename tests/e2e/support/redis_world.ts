@@ -12,12 +12,12 @@ import { type CapturedLog, captureLog } from "../../support/captured_log.ts";
 
 /** Times that a test can wait for; in the proportions of the real ones. */
 export const SHORT = {
-  leaseMs: 600,
-  renewMs: 150,
+  leaseMs: 900,
+  renewMs: 200,
   tickMs: 50,
-  holdMs: 600,
-  commandMs: 300,
-  silenceMs: 800,
+  holdMs: 900,
+  commandMs: 600,
+  silenceMs: 1_300,
   scanMs: 200,
   startMs: 2_000,
   connectMs: 1_500,
