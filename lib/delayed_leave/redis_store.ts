@@ -18,6 +18,7 @@ import { channelOf, JOBS_KEY, OWNERS_KEY } from "./redis_scripts.ts";
 import { ReplicaCircle } from "./replica_circle.ts";
 import { parseReplicaMessage, type ReplicaMessage } from "./replica_message.ts";
 import { ReplicaProof } from "./replica_proof.ts";
+import { RollCall } from "./replica_roll_call.ts";
 import { Rounds } from "./replica_rounds.ts";
 import { Takeover } from "./replica_takeover.ts";
 import { REDIS_TIMES, type RedisTimes } from "./redis_times.ts";
@@ -86,6 +87,7 @@ class RedisStore implements JobStore {
   readonly #outage: RedisOutage;
   readonly #takeover: Takeover;
   readonly #rounds: Rounds;
+  readonly #rollCall: RollCall;
 
   #listener: StoreListener | undefined;
   /** Whether there may be other replicas; `undefined` before Redis has been asked. */
@@ -126,6 +128,7 @@ class RedisStore implements JobStore {
       everyMs: this.#times.renewMs,
       run: () => this.#round(),
     });
+    this.#rollCall = new RollCall(clock);
     this.#takeover = new Takeover({
       jobs: this.#jobs,
       circle: this.#circle,
@@ -157,6 +160,7 @@ class RedisStore implements JobStore {
       // Loading may take longer than a lease.
       this.#rounds.start();
       this.#tick();
+      if (this.#isShared) await this.#callRoll(connection);
       const stored = this.#isShared
         ? await this.#takeover.first(connection)
         : await this.#jobs.takeAll(connection);
@@ -213,6 +217,15 @@ class RedisStore implements JobStore {
       this.#isShared = false;
       return { connection, hasLapsed: false, hasGaps: false };
     }
+  }
+
+  /** A process that was killed is followed by the next one at once, not when its lease ends. */
+  async #callRoll(connection: RedisConnection): Promise<void> {
+    const missing = await this.#rollCall.missing(this.#circle.others, async () => {
+      const heardBy = await this.#publish(connection, { kind: "who", from: this.#id });
+      return Number(heardBy) - (this.#link.isListening ? 1 : 0);
+    });
+    if (missing.length > 0) await this.#circle.declareDead(connection, missing);
   }
 
   /** Any answer is a sign of life. */
@@ -318,6 +331,12 @@ class RedisStore implements JobStore {
       case "lost":
         if (message.to === this.#id) this.#onLostMessage(message.fields);
         break;
+      case "who":
+        this.#answer(message.from);
+        break;
+      case "here":
+        if (message.to === this.#id) this.#rollCall.answer(message.from);
+        break;
       case "came":
         // It may be told of events before this one has looked.
         this.#circle.greet(message.from);
@@ -327,6 +346,14 @@ class RedisStore implements JobStore {
         this.#knownDead.add(message.from);
         this.#takeover.note("owned");
         this.#rounds.want();
+    }
+  }
+
+  async #answer(to: string): Promise<void> {
+    try {
+      await this.#publish(this.#usable(), { kind: "here", from: this.#id, to });
+    } catch (error) {
+      this.#noteFailure(error);
     }
   }
 

@@ -74,6 +74,12 @@ export class ReplicaCircle {
     return { wasAlive: wasAlive === true, hasGaps: this.#dead.size > 0 || hasLeft };
   }
 
+  /** Takes others for dead, before their leases end. */
+  async declareDead(connection: RedisConnection, ids: readonly string[]): Promise<void> {
+    await connection.call("DEL", ...ids.map(scripts.replicaKey));
+    await this.renew(connection);
+  }
+
   /** Learns of replicas that have come since, without a sign of life. */
   async learn(connection: RedisConnection): Promise<void> {
     const all = await connection.call("SMEMBERS", scripts.REPLICAS_KEY) as string[];

@@ -6,6 +6,10 @@ import type { ParticipantEvent } from "./participant_event.ts";
 export type ReplicaMessage =
   /** A replica has come, or gone and left its jobs to the others. */
   | { readonly kind: "came" | "gone"; readonly from: string }
+  /** Who is there? */
+  | { readonly kind: "who"; readonly from: string }
+  /** The answer to that. */
+  | { readonly kind: "here"; readonly from: string; readonly to: string }
   /** Jobs that the sender has put in place of another's. */
   | {
     readonly kind: "lost";
@@ -50,7 +54,10 @@ export function parseReplicaMessage(text: string): ReplicaMessage | undefined {
   switch (kind) {
     case "came":
     case "gone":
+    case "who":
       return { kind, from };
+    case "here":
+      return isName(to) ? { kind, from, to } : undefined;
     case "lost":
       if (!isName(to) || !Array.isArray(fields)) return undefined;
       return { kind, from, to, fields: fields.filter((field) => typeof field === "string") };

@@ -72,7 +72,8 @@ const EVENT: ParticipantEvent = {
   sid: "PA_1",
   reason: "CLIENT_INITIATED",
 };
-const owners = (server: RedisServer) => server.command("HLEN", "matrixrtc-auth:owners");
+const owners = (server: RedisServer, command = "HLEN") =>
+  server.command(command, "matrixrtc-auth:owners");
 const jobs = (server: RedisServer) => server.command("HLEN", "lk-jwt:jobs");
 
 for (const kind of ["redis", "valkey"] as const) {
@@ -376,8 +377,8 @@ async function whenever(condition: () => boolean): Promise<number> {
   return performance.now();
 }
 
-Deno.test("a process that was stopped for longer than its lease may do nothing until Redis has spoken", async () => {
-  await using server = await startRedis();
+/** A replica with two jobs in a process of its own, to be stopped, woken and killed. */
+async function startProcess(server: RedisServer) {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -403,29 +404,91 @@ Deno.test("a process that was stopped for longer than its lease may do nothing u
     }
   };
   let pid = 0;
-  try {
-    pid = Number(await waitFor(/started (\d+)\n/));
-    await using b = await startReplica(server);
-    Deno.kill(pid, "SIGSTOP");
-    const stoppedAt = performance.now();
-    await b.heard.until(({ taken }) => taken.length === 2);
-    // Its last sign of life may have been a little before; it tells a gap of a whole lease.
-    await whenever(() => performance.now() - stoppedAt > SHORT.leaseMs + 50);
-    // Nothing that it says before this was said after it woke.
-    text = "";
-    Deno.kill(pid, "SIGCONT");
-    // It looks, synchronously, at each of its moments whether it may send.
-    assertEquals(await waitFor(/first after the gap: (\S+)\n/), "false,false");
-    assertEquals(await waitFor(/lost (.*)\n/), "2");
-    assertEquals(await waitFor(/acting again after losing (\d+)\n/), "2");
-  } finally {
+  const end = async () => {
     // The process itself, not what started it.
     if (pid > 0) Deno.kill(pid, "SIGKILL");
     else child.kill("SIGKILL");
     await lines.cancel();
     await child.status;
+  };
+  try {
+    pid = Number(await waitFor(/started (\d+)\n/));
+  } catch (error) {
+    await end();
+    throw error;
   }
+  let isEnded = false;
+  return {
+    waitFor,
+    /** What was said so far does not count any more. */
+    forget: () => text = "",
+    signal: (signal: Deno.Signal) => Deno.kill(pid, signal),
+    async kill() {
+      if (isEnded) return;
+      isEnded = true;
+      await end();
+    },
+    async [Symbol.asyncDispose]() {
+      await this.kill();
+    },
+  };
+}
+
+Deno.test("a process that was stopped for longer than its lease may do nothing until Redis has spoken", async () => {
+  await using server = await startRedis();
+  await using process = await startProcess(server);
+  await using b = await startReplica(server);
+  process.signal("SIGSTOP");
+  const stoppedAt = performance.now();
+  await b.heard.until(({ taken }) => taken.length === 2);
+  // Its last sign of life may have been a little before; it tells a gap of a whole lease.
+  await whenever(() => performance.now() - stoppedAt > SHORT.leaseMs + 50);
+  // Nothing that it says before this was said after it woke.
+  process.forget();
+  process.signal("SIGCONT");
+  // It looks, synchronously, at each of its moments whether it may send.
+  assertEquals(await process.waitFor(/first after the gap: (\S+)\n/), "false,false");
+  assertEquals(await process.waitFor(/lost (.*)\n/), "2");
+  assertEquals(await process.waitFor(/acting again after losing (\d+)\n/), "2");
 });
+
+Deno.test("the next process has the jobs of one that was killed as soon as it has started", async () => {
+  await using server = await startRedis();
+  await using process = await startProcess(server);
+  await process.kill();
+  // A lease that would last longer than this test does.
+  await server.command("SET", `matrixrtc-auth:replica:${await ownerOf(server)}`, "1", "EX", "600");
+  await using b = await startReplica(server);
+  assertEquals(b.stored.length, 2);
+});
+
+Deno.test("the next process leaves the jobs of one that is only slow alone", async () => {
+  await using server = await startRedis();
+  await using process = await startProcess(server);
+  process.signal("SIGSTOP");
+  await server.command("SET", `matrixrtc-auth:replica:${await ownerOf(server)}`, "1", "EX", "600");
+  await using b = await startReplica(server);
+  assertEquals(b.stored.length, 0);
+  process.signal("SIGCONT");
+});
+
+Deno.test("the next process finds the killed one among those that live", async () => {
+  await using server = await startRedis();
+  await using a = await startReplica(server);
+  await a.store.write([put(createStored("carol"))]);
+  await using process = await startProcess(server);
+  await process.kill();
+  for (const id of await owners(server, "HVALS") as string[]) {
+    await server.command("SET", `matrixrtc-auth:replica:${id}`, "1", "EX", "600");
+  }
+  await using b = await startReplica(server);
+  assertEquals(b.stored.map(({ job }) => job.identity as string).sort(), ["alice", "bob"]);
+});
+
+async function ownerOf(server: RedisServer): Promise<string> {
+  const [id] = await owners(server, "HVALS") as string[];
+  return id!;
+}
 
 Deno.test("a server with four commands is enough for one replica, which says so once", async () => {
   await using server = startFourCommands();
