@@ -6,23 +6,11 @@ export interface KeptJobs extends AsyncDisposable {
   readonly env: Record<string, string>;
 }
 
-/** A kind of store that keeps jobs while no service runs. */
-export interface Keeping {
-  readonly name: string;
-  /** How long the jobs of a service that was killed may wait for the next one. */
-  readonly takeUpMs: number;
-  /** Makes an empty one. */
-  open(): Promise<KeptJobs>;
-}
-
-/** Whether a replica has died or is only slow shows when its lease ends. */
-const LEASE_MS = 15_000;
-
-/** The stores that keep jobs while no service runs. */
-export const STORES: readonly Keeping[] = [
-  { name: "SQLite", takeUpMs: 0, open: openSqlite },
-  { name: "Redis", takeUpMs: LEASE_MS, open: openRedis },
-  { name: "Valkey", takeUpMs: LEASE_MS, open: openValkey },
+/** The stores that keep jobs while no service runs, and how a test gets an empty one. */
+export const STORES: readonly { name: string; open(): Promise<KeptJobs> }[] = [
+  { name: "SQLite", open: openSqlite },
+  { name: "Redis", open: openRedis },
+  { name: "Valkey", open: openValkey },
 ];
 
 async function openSqlite(): Promise<KeptJobs> {
