@@ -77,6 +77,7 @@ export function composeDelegation(
     store,
     createWriter: (onLost) => createJobWriter({ store, clock, random, log, onLost }),
     watched,
+    onEvent: watch.onEvent,
     perform,
     sfu: watch,
     clock,

@@ -2,7 +2,7 @@
 
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../clock.ts";
-import { LimitExceededError, UnavailableError } from "../matrix/errors.ts";
+import { LimitExceededError, UpstreamError } from "../matrix/errors.ts";
 import { type Job, type JobKey, jobKey, type StoredJob } from "./job.ts";
 import { JobRunner, type JobRunnerDeps } from "./job_runner.ts";
 import type { JobWriter } from "./job_writer.ts";
@@ -25,8 +25,8 @@ export interface DelayedLeaves {
    *
    * @param timeoutMs How long keeping it may take.
    * @throws {LimitExceededError} When the user has too many jobs.
-   * @throws {UnavailableError} When the service has too many.
-   * @throws {StoreError} When the job could not be kept; then there is none.
+   * @throws {UpstreamError} When the service has too many, or the job could not be kept; then
+   * there is none.
    */
   delegate(job: Job, timeoutMs: number): Promise<void>;
   /** @throws {StoreError} When another replica may need the event and could not be told. */
@@ -43,6 +43,8 @@ export interface DelayedLeavesOptions extends Omit<JobRunnerDeps, "host"> {
   /** Makes what writes to the store in the background. */
   readonly createWriter: (onLost: (keys: readonly JobKey[]) => void) => JobWriter;
   readonly watched: WatchedJobsByRoom;
+  /** Told of every event, whoever's job it concerns, before the jobs are. */
+  readonly onEvent: (event: ParticipantEvent) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -131,6 +133,7 @@ export function createDelayedLeaves(options: DelayedLeavesOptions): DelayedLeave
 
   /** @returns Whether a job here is concerned. */
   function tell(event: ParticipantEvent): boolean {
+    options.onEvent(event);
     const key = jobKey(event.room, event.identity);
     const runner = runners.get(key);
     const other = byOtherIdentity.get(key);
@@ -162,7 +165,7 @@ export function createDelayedLeaves(options: DelayedLeavesOptions): DelayedLeave
 
   function refuseTooMany(job: Job): void {
     if (runners.size >= MAX_JOBS) {
-      throw new UnavailableError("Too many delayed events are delegated", RETRY_AFTER_SECONDS);
+      throw new UpstreamError("load", `more than ${MAX_JOBS} delayed events are delegated`);
     }
     const jobs = job.userId === undefined ? 0 : jobsOfUser.get(job.userId) ?? 0;
     if (jobs >= MAX_JOBS_PER_USER) {

@@ -380,16 +380,14 @@ export class JobRunner implements WatchedJob {
         return;
       }
       this.#isUnanswered = sighting.kind === "unknown";
-      if (sighting.kind === "absent") absences++;
-      const isGone = absences === 2 ||
-        (sighting.kind === "unknown" && !sighting.everAnswered && doubt.isTold);
-      if (isGone) {
+      // Where the SFU cannot be asked at all, what it has told has to do.
+      const isMissed = sighting.kind === "absent" || (!sighting.everAnswered && doubt.isTold);
+      if (isMissed) absences++;
+      if (absences === 2) {
         this.#signal(doubt.isTold ? "ParticipantConnectionAborted" : "SFUParticipantGone");
         return;
       }
-      const wait = sighting.kind === "absent"
-        ? doubt.confirmAfterMs
-        : nextLookMs(++failures, ASK_AGAIN_MS, random());
+      const wait = isMissed ? doubt.confirmAfterMs : nextLookMs(++failures, ASK_AGAIN_MS, random());
       this.#cancelConfirmation = clock.after(wait, step);
     };
     void step();

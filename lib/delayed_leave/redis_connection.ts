@@ -238,5 +238,9 @@ function connectorFor(socket: net.Socket): NonNullable<RedisOptions["Connector"]
 }
 
 function silence(place: string, ms: number): StoreError {
-  return new StoreError("tcp", `Redis at ${place} has not answered for ${ms / 1000} s`);
+  return new StoreError(
+    "tcp",
+    `Redis at ${place} has not answered for ${ms / 1000} s: check LIVEKIT_REDIS_URL, and that ` +
+      "nothing keeps the server busy",
+  );
 }

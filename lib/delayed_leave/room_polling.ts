@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.ts";
-import type { SfuEvent } from "../sfu/sfu_event.ts";
 import type { LiveKitRoom } from "../signing/names.ts";
 import { type JobKey, jobKey } from "./job.ts";
+import type { ParticipantEvent } from "./participant_event.ts";
 import type { FindMembers, RoomMembers } from "./room_members.ts";
 import type { WatchedJob, WatchedJobs } from "./sfu_view.ts";
 import { Slots } from "./slots.ts";
@@ -87,13 +87,13 @@ export class RoomPolling {
   }
 
   /** The SFU has told something: webhooks work. */
-  onWebhook({ event, room, participant }: SfuEvent): void {
-    const now = this.#options.clock.monotonic();
-    this.#webhookAt = now;
-    const isEnd = event === "participant_left" || event === "participant_connection_aborted";
-    if (isEnd && room !== undefined && participant !== undefined) {
-      this.#told.set(jobKey(room, participant.identity), now);
-    }
+  onWebhook(): void {
+    this.#webhookAt = this.#options.clock.monotonic();
+  }
+
+  /** The SFU has told, here or to another replica, what has become of a participant. */
+  onEvent({ kind, room, identity }: ParticipantEvent): void {
+    if (kind !== "joined") this.#told.set(jobKey(room, identity), this.#options.clock.monotonic());
   }
 
   /** Looks into all rooms as soon as can be, whatever the interval. */

@@ -6,6 +6,7 @@ import type { Participants } from "../sfu/participants.ts";
 import type { SfuEvent } from "../sfu/sfu_event.ts";
 import { SfuError } from "../sfu/twirp.ts";
 import type { LiveKitIdentity, LiveKitRoom } from "../signing/names.ts";
+import type { ParticipantEvent } from "./participant_event.ts";
 import { createRoomLook } from "./room_look.ts";
 import { createFindMembers } from "./room_members.ts";
 import { RoomPolling } from "./room_polling.ts";
@@ -22,8 +23,10 @@ export interface SfuWatch extends SfuView {
   stop(): void;
   /** There is a job to watch; costs nothing when it is known already. */
   wake(): void;
-  /** The SFU has told something. */
+  /** The SFU has told this process something. */
   onWebhook(event: SfuEvent): void;
+  /** The SFU has told, here or to another replica, what has become of a participant. */
+  onEvent(event: ParticipantEvent): void;
 }
 
 /** What watching needs. */
@@ -110,10 +113,11 @@ export function createSfuWatch(options: SfuWatchOptions): SfuWatch {
     },
     wake,
     onWebhook(event) {
-      polling.onWebhook(event);
+      polling.onWebhook();
       if (event.event === "room_finished" && event.room !== undefined) {
         health.onRoomFinished(event.room);
       }
     },
+    onEvent: (event) => polling.onEvent(event),
   };
 }

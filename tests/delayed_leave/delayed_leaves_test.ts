@@ -88,10 +88,12 @@ function createWorld(kept: readonly StoredJob[] = []) {
     };
   };
   const watched = new WatchedJobsByRoom();
+  const heard: ParticipantEvent[] = [];
   const leaves = createDelayedLeaves({
     store,
     createWriter,
     watched,
+    onEvent: (event) => heard.push(event),
     clock,
     log: getLogger("tests"),
     random: () => 0.5,
@@ -103,6 +105,7 @@ function createWorld(kept: readonly StoredJob[] = []) {
   });
   return {
     clock,
+    heard,
     leaves,
     passed,
     records,
@@ -255,6 +258,8 @@ Deno.test("onEvent() passes on what concerns nobody here", async () => {
   await world.tell({ kind: "joined", sid: "PA_1", room: elsewhere });
   await world.tell({ kind: "joined", sid: "PA_1", identity: "@bob:example.org:DEVICE" });
   assertEquals([world.passed.length, world.acts], [2, []]);
+  // Whoever polls learns of it all the same.
+  assertEquals(world.heard.length, 2);
 });
 
 Deno.test("onEvent() tells when another replica could not be told", async () => {

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import type { ParticipantEvent } from "../../lib/delayed_leave/participant_event.ts";
 import { createFindMembers } from "../../lib/delayed_leave/room_members.ts";
 import { RoomPolling } from "../../lib/delayed_leave/room_polling.ts";
 import { WatchedJobsByRoom } from "../../lib/delayed_leave/watched_jobs.ts";
@@ -40,18 +41,24 @@ function createWorld({ intervalMs = INTERVAL_MS, phase = 0.5 } = {}) {
       jobs.add(job);
       return job;
     },
-    hear: (event: string, room?: string, identity?: string) =>
-      polling.onWebhook({
-        event,
-        room,
-        ...(identity !== undefined && { participant: { identity } }),
-        disconnectReason: "UNKNOWN_REASON",
-      }),
+    /** A webhook, of a participant where one is named. */
+    hear: (event: string, room?: string, identity?: string) => {
+      polling.onWebhook();
+      const kind = KINDS[event];
+      if (kind === undefined || room === undefined || identity === undefined) return;
+      polling.onEvent({ kind, room, identity, reason: "UNKNOWN_REASON" });
+    },
     times: (room: string) =>
       sfu.calls.flatMap((call) => call.method === "list" && call.room === room ? [call.at] : []),
     pass: (ms: number) => pass(clock, ms),
   };
 }
+
+const KINDS: Record<string, ParticipantEvent["kind"]> = {
+  participant_joined: "joined",
+  participant_left: "left",
+  participant_connection_aborted: "aborted",
+};
 
 Deno.test("RoomPolling tells the jobs of a room by one list who is there", async () => {
   const { add, pass, sfu } = createWorld();

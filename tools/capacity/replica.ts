@@ -82,6 +82,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     store,
     createWriter: (onLost) => createJobWriter({ store, clock, random, log, onLost }),
     watched,
+    onEvent: watch.onEvent,
     perform: createHomeserverQueues({
       attempt: homeserver.attempt,
       clock,

@@ -1,14 +1,10 @@
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../../../lib/clock.ts";
-import { createDelayedEvents } from "../../../lib/delayed_leave/delayed_events.ts";
-import { createDelayedLeaves } from "../../../lib/delayed_leave/delayed_leaves.ts";
-import { createClientApi } from "../../../lib/delayed_leave/client_api.ts";
-import { createHomeserverQueues } from "../../../lib/delayed_leave/homeserver_queue.ts";
+import type { Config } from "../../../lib/config/config.ts";
+import { loadConfig } from "../../../lib/config/load_config.ts";
+import { composeDelegation } from "../../../lib/delayed_leave/compose.ts";
 import type { Job } from "../../../lib/delayed_leave/job.ts";
-import { createJobWriter } from "../../../lib/delayed_leave/job_writer.ts";
-import { createSfuWatch } from "../../../lib/delayed_leave/sfu_watch.ts";
 import type { JobStore } from "../../../lib/delayed_leave/store.ts";
-import { WatchedJobsByRoom } from "../../../lib/delayed_leave/watched_jobs.ts";
 import type { Participants } from "../../../lib/sfu/participants.ts";
 import type { SfuEvent } from "../../../lib/sfu/sfu_event.ts";
 import { receiveWebhook } from "../../../lib/usecases/receive_webhook.ts";
@@ -79,38 +75,14 @@ export function createModelProcess(options: ModelProcessOptions): ModelProcess {
     listRooms: (names) => whileAlive(sfu.participants.listRooms(names)),
   };
   const client = homeserver.clientFor(id, clock);
-  const clientApi = createClientApi({
+  const delegation = composeDelegation(createConfig(options.intervalMs), log, {
+    clock,
     client,
-    clock,
-    isOwn: () => true,
-    overrides: new Map([[SERVER_NAME, "http://homeserver"]]),
-  });
-  const watched = new WatchedJobsByRoom();
-  const watch = createSfuWatch({
-    participants,
-    jobs: watched,
-    ensureRoom: (room) => whileAlive(sfu.ensureRoom(room)),
-    intervalMs: options.intervalMs,
-    clock,
     random,
-    log,
-  });
-  watched.onFirst = () => watch.wake();
-  const leaves = createDelayedLeaves({
     store,
-    createWriter: (onLost) => createJobWriter({ store, clock, random, log, onLost }),
-    watched,
-    perform: createHomeserverQueues({
-      attempt: createDelayedEvents({ client, clientApi, clock }),
-      clock,
-      random,
-      mayAct: (act) => store.mayAct(act),
-      log,
-    }),
-    sfu: watch,
-    clock,
-    random,
-    log,
+    participants,
+    ensureRoom: (room) => whileAlive(sfu.ensureRoom(room)),
+    isOwn: () => true,
   });
 
   return {
@@ -119,7 +91,7 @@ export function createModelProcess(options: ModelProcessOptions): ModelProcess {
       return hasHeardOfSfu;
     },
     get jobs() {
-      return leaves.count;
+      return delegation.count;
     },
     get timers() {
       return clock.timers;
@@ -127,19 +99,11 @@ export function createModelProcess(options: ModelProcessOptions): ModelProcess {
     get storeCalls() {
       return store.calls;
     },
-    async start() {
-      await leaves.start();
-      watch.start();
-    },
-    delegate: (job, timeoutMs) => leaves.delegate(job, timeoutMs),
-    deliver: (event) =>
-      receiveWebhook(event, {
-        forgetRoom: () => {},
-        delayedLeaves: { onWebhook: (event) => watch.onWebhook(event), onEvent: leaves.onEvent },
-      }),
+    start: () => delegation.start(),
+    delegate: (job, timeoutMs) => delegation.delegate(job, timeoutMs),
+    deliver: (event) => receiveWebhook(event, { forgetRoom: () => {}, delayedLeaves: delegation }),
     async close(timeoutMs) {
-      watch.stop();
-      await leaves.close(timeoutMs);
+      await delegation.close(timeoutMs);
       isDead = true;
       clock.kill();
     },
@@ -149,4 +113,17 @@ export function createModelProcess(options: ModelProcessOptions): ModelProcess {
       await store.kill();
     },
   };
+}
+
+function createConfig(intervalMs: number): Config {
+  return loadConfig({
+    env: {
+      LIVEKIT_URL: "ws://sfu",
+      LIVEKIT_KEY: "devkey",
+      LIVEKIT_SECRET: "a-secret-of-thirty-two-characters!",
+      LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS: String(intervalMs / 1000),
+      LIVEKIT_CS_API_URL_OVERRIDES: `${SERVER_NAME}=http://homeserver`,
+    },
+    readFile: () => "",
+  }).config;
 }
