@@ -9,12 +9,12 @@ import type { HttpClient } from "../net/http_client.ts";
 import type { Participants } from "../sfu/participants.ts";
 import type { SfuEvent } from "../sfu/sfu_event.ts";
 import type { LiveKitRoom } from "../signing/names.ts";
-import { createClientApi } from "./client_api.ts";
-import { createDelayedEvents } from "./delayed_events.ts";
+import { createClientApi } from "./homeserver/client_api.ts";
+import { createDelayedEvents } from "./homeserver/delayed_events.ts";
 import { createDelayedLeaves, type DelayedLeaves } from "./delayed_leaves.ts";
-import { createHomeserverQueues } from "./homeserver_queue.ts";
-import { createJobWriter } from "./job_writer.ts";
-import { createSfuWatch } from "./sfu_watch.ts";
+import { createHomeserverQueues } from "./homeserver/homeserver_queue.ts";
+import { createJobWriter } from "./stores/job_writer.ts";
+import { createSfuWatch } from "./sfu/sfu_watch.ts";
 import type { JobStore } from "./store.ts";
 import { WatchedJobsByRoom } from "./watched_jobs.ts";
 

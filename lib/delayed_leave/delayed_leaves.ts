@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import { LimitExceededError, UpstreamError } from "../matrix/errors.ts";
 import { type Job, type JobKey, jobKey, type StoredJob } from "./job.ts";
 import { JobRunner, type JobRunnerDeps } from "./job_runner.ts";
-import type { JobWriter } from "./job_writer.ts";
+import type { JobWriter } from "./stores/job_writer.ts";
 import type { ParticipantEvent } from "./participant_event.ts";
 import type { JobStore, StoreListener } from "./store.ts";
 import type { WatchedJobsByRoom } from "./watched_jobs.ts";

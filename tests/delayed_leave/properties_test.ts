@@ -2,8 +2,8 @@
 // stands in support/model_world.ts.
 
 import { getLogger } from "@logtape/logtape";
-import { createMemoryStore } from "../../lib/delayed_leave/memory_store.ts";
-import { createSqliteStore } from "../../lib/delayed_leave/sqlite_store.ts";
+import { createMemoryStore } from "../../lib/delayed_leave/stores/memory_store.ts";
+import { createSqliteStore } from "../../lib/delayed_leave/stores/sqlite_store.ts";
 import { checkProperties } from "./support/model_properties.ts";
 import { type ModelPlace, ModelWorld, type Step } from "./support/model_world.ts";
 

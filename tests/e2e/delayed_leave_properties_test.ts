@@ -3,8 +3,8 @@
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../../lib/clock.ts";
 import type { StoredJob } from "../../lib/delayed_leave/job.ts";
-import { isExpired } from "../../lib/delayed_leave/job_record.ts";
-import { createRedisStore } from "../../lib/delayed_leave/redis_store.ts";
+import { isExpired } from "../../lib/delayed_leave/stores/job_record.ts";
+import { createRedisStore } from "../../lib/delayed_leave/stores/redis_store.ts";
 import type { JobChange, JobStore } from "../../lib/delayed_leave/store.ts";
 import { lookupAddresses } from "../../lib/net/dial.ts";
 import { installTlsTrust } from "../../lib/net/tls_trust.ts";

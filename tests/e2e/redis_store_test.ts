@@ -1,8 +1,8 @@
 // The store against real servers: the suite of all stores, and what can go wrong at the start.
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { jobField } from "../../lib/delayed_leave/job_record.ts";
-import { REDIS_TIMES } from "../../lib/delayed_leave/redis_times.ts";
+import { jobField } from "../../lib/delayed_leave/stores/job_record.ts";
+import { REDIS_TIMES } from "../../lib/delayed_leave/stores/redis_times.ts";
 import { StoreError } from "../../lib/delayed_leave/store.ts";
 import { installTlsTrust } from "../../lib/net/tls_trust.ts";
 import { createSystemClock } from "../../lib/system_clock.ts";

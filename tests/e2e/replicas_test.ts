@@ -4,10 +4,10 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { jobKey, type StoredJob } from "../../lib/delayed_leave/job.ts";
 import { readRedisUrl } from "../../lib/config/parse_redis_url.ts";
-import { jobField } from "../../lib/delayed_leave/job_record.ts";
+import { jobField } from "../../lib/delayed_leave/stores/job_record.ts";
 import type { ParticipantEvent } from "../../lib/delayed_leave/participant_event.ts";
-import { openRedis } from "../../lib/delayed_leave/redis_connection.ts";
-import { RedisJobs } from "../../lib/delayed_leave/redis_jobs.ts";
+import { openRedis } from "../../lib/delayed_leave/stores/redis_connection.ts";
+import { RedisJobs } from "../../lib/delayed_leave/stores/redis_jobs.ts";
 import { lookupAddresses } from "../../lib/net/dial.ts";
 import { type JobStore, StoreError } from "../../lib/delayed_leave/store.ts";
 import { Secret } from "../../lib/secret.ts";

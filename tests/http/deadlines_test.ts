@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { loadConfig } from "../../lib/config/load_config.ts";
 import { UpstreamError } from "../../lib/matrix/errors.ts";
 import type { HttpClient, HttpRequest } from "../../lib/net/http_client.ts";
-import { createMemoryStore } from "../../lib/delayed_leave/memory_store.ts";
+import { createMemoryStore } from "../../lib/delayed_leave/stores/memory_store.ts";
 import { createService } from "../../lib/service.ts";
 import { captureLog } from "../support/captured_log.ts";
 import { createManualClock } from "../support/manual_clock.ts";

@@ -10,7 +10,7 @@ Deno.test("docs/delegated-leaves.md gives the rules that the service asks for", 
     await read("docs/delegated-leaves.md"),
   );
   const code = /RULES_FOR_REPLICAS =([^;]+);/.exec(
-    await read("lib/delayed_leave/redis_store.ts"),
+    await read("lib/delayed_leave/stores/redis_store.ts"),
   );
   assert(docs && code);
   const words = (text: string) => text.replace(/["+]\s*\+\s*\n?\s*"/g, "").match(/[~&+][\w:*-]+/g);

@@ -9,7 +9,7 @@ import { simulate } from "../../tools/capacity/simulate.ts";
 import { simulateWaves } from "../../tools/capacity/waves.ts";
 import { createVirtualClock } from "../../tools/capacity/virtual_clock.ts";
 import { ROOT } from "../support/service.ts";
-import { createJob } from "../delayed_leave/queue_world.ts";
+import { createJob } from "../delayed_leave/homeserver/queue_world.ts";
 
 const TOLERANCE = 0.1;
 const FEW: Scenario = { ...USUAL, participants: 100 };

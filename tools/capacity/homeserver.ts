@@ -1,5 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
-import type { Attempt, Outcome } from "../../lib/delayed_leave/delayed_events.ts";
+import type { Attempt, Outcome } from "../../lib/delayed_leave/homeserver/delayed_events.ts";
 import type { Act } from "../../lib/delayed_leave/store.ts";
 import { Meter } from "./meter.ts";
 import type { CallLimit } from "./scenario.ts";

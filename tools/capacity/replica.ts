@@ -3,11 +3,11 @@
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../../lib/clock.ts";
 import { createDelayedLeaves } from "../../lib/delayed_leave/delayed_leaves.ts";
-import { createHomeserverQueues } from "../../lib/delayed_leave/homeserver_queue.ts";
+import { createHomeserverQueues } from "../../lib/delayed_leave/homeserver/homeserver_queue.ts";
 import type { Job, StoredJob } from "../../lib/delayed_leave/job.ts";
-import { createJobWriter } from "../../lib/delayed_leave/job_writer.ts";
+import { createJobWriter } from "../../lib/delayed_leave/stores/job_writer.ts";
 import type { ParticipantEvent } from "../../lib/delayed_leave/participant_event.ts";
-import { createSfuWatch } from "../../lib/delayed_leave/sfu_watch.ts";
+import { createSfuWatch } from "../../lib/delayed_leave/sfu/sfu_watch.ts";
 import type { JobStore, StoreListener } from "../../lib/delayed_leave/store.ts";
 import { WatchedJobsByRoom } from "../../lib/delayed_leave/watched_jobs.ts";
 import type { SfuEvent } from "../../lib/sfu/sfu_event.ts";

@@ -1,7 +1,7 @@
 // A process with a SQLite store of its own: `sqlite_child.ts FOLDER hold|die|drop-permissions`.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { createSqliteStore } from "../../../lib/delayed_leave/sqlite_store.ts";
+import { createSqliteStore } from "../../../lib/delayed_leave/stores/sqlite_store.ts";
 import { createSystemClock } from "../../../lib/system_clock.ts";
 import type { LiveKitIdentity } from "../../../lib/signing/names.ts";
 import { captureLog } from "../../support/captured_log.ts";

@@ -3,7 +3,7 @@ import type { ParticipantEvent } from "../../../lib/delayed_leave/participant_ev
 import {
   createRedisStore,
   type RedisStoreOptions,
-} from "../../../lib/delayed_leave/redis_store.ts";
+} from "../../../lib/delayed_leave/stores/redis_store.ts";
 import type { JobStore, StoreListener } from "../../../lib/delayed_leave/store.ts";
 import { lookupAddresses } from "../../../lib/net/dial.ts";
 import { Secret } from "../../../lib/secret.ts";

@@ -1,0 +1,32 @@
+import type { Logger } from "@logtape/logtape";
+import type { Clock } from "../../clock.ts";
+import type { Config } from "../../config/config.ts";
+import type { AddressLookup } from "../../net/dial.ts";
+import type { TlsTrust } from "../../net/tls_trust.ts";
+import { createMemoryStore } from "./memory_store.ts";
+import { createRedisStore } from "./redis_store.ts";
+import { createSqliteStore } from "./sqlite_store.ts";
+import type { JobStore } from "../store.ts";
+
+/** What a store needs of the world. */
+export interface StoreEffects {
+  readonly clock: Clock;
+  readonly lookup: AddressLookup;
+  readonly trust: TlsTrust;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+/** Makes the store that the operator has chosen: Redis before a file, a file before memory. */
+export function chooseStore(config: Config, log: Logger, effects: StoreEffects): JobStore {
+  const { mode, redis, stateDir } = config.delegation;
+  if (mode === "off") return createMemoryStore();
+  if (redis !== undefined) {
+    const { insecureSkipVerifyTls } = config;
+    return createRedisStore({ ...effects, ...redis, insecureSkipVerifyTls, log });
+  }
+  if (stateDir !== undefined) {
+    return createSqliteStore({ folder: stateDir, clock: effects.clock, log });
+  }
+  return createMemoryStore();
+}
