@@ -283,12 +283,13 @@ for (
     assertEquals(other.requests.length > 0, true);
   });
 
-  test(`POST ${path} refuses delegation with M_BAD_JSON after verification, without a room`, async () => {
+  test(`POST ${path} refuses delegation without a client API with M_BAD_JSON, creating no room`, async () => {
     forget();
     const sent = { ...body(), delay_id: DELAY_ID, delay_timeout: 10_000 };
     const answer = await ask(service, "POST", path, sent);
-    assertEquals([answer.status, answer.json.errcode], [400, "M_BAD_JSON"]);
-    assertEquals([own.requests.length, sfu.calls.length], [1, 0]);
+    assertError(answer, 400, "M_BAD_JSON", "Unable to resolve client-server API");
+    // Whose token it is, and /.well-known/matrix/client, which is not there.
+    assertEquals([own.requests.length, sfu.calls.length], [2, 0]);
     const forged = { ...sent, openid_token: openIdToken("unknown", own.serverName) };
     assertEquals((await ask(service, "POST", path, forged)).status, 401);
   });

@@ -8,6 +8,8 @@ const DOCUMENTS = [
   "CHANGELOG.md",
   "SECURITY.md",
   "docs/architecture.md",
+  "docs/capacity.md",
+  "docs/delegated-leaves.md",
   "docs/dependencies.md",
 ];
 /** What is made, given or private: named, and not in the checkout. */

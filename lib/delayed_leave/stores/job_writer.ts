@@ -38,7 +38,7 @@ export interface JobWriterDeps {
 
 /** Changes of one go. */
 const MAX_BATCH = 500;
-/** Changes of this while go out together: on a disk a go costs as much as twenty changes. */
+/** Changes of this while go out together, but for the first: a go costs as much as twenty changes. */
 const COLLECT_MS = 20;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
@@ -75,6 +75,8 @@ class QueueingWriter implements JobWriter {
   readonly #replaced = new Set<Job>();
 
   #isWriting = false;
+  #isAboutToWrite = false;
+  #wroteAt = -Infinity;
   #failures = 0;
   #failingSince = 0;
   #lastError: unknown;
@@ -149,7 +151,20 @@ class QueueingWriter implements JobWriter {
 
   #wakeSoon(): void {
     // Otherwise the next attempt is set, and news alone are no reason to make it earlier.
-    if (this.#failures === 0) this.#wake(COLLECT_MS);
+    if (this.#failures > 0) return;
+    // News that come alone are kept at once: who is killed in the next moment shall not lose them.
+    if (this.#deps.clock.monotonic() - this.#wroteAt >= COLLECT_MS) this.#writeNow();
+    else this.#wake(COLLECT_MS);
+  }
+
+  /** Writes what comes up in this turn. */
+  #writeNow(): void {
+    if (this.#isWriting || this.#isAboutToWrite) return;
+    this.#isAboutToWrite = true;
+    queueMicrotask(() => {
+      this.#isAboutToWrite = false;
+      void this.#write();
+    });
   }
 
   /** Sees to it that the next go comes within so many milliseconds. */
@@ -196,6 +211,7 @@ class QueueingWriter implements JobWriter {
   async #writeOnce(): Promise<boolean> {
     const batch = this.#takeBatch();
     if (batch.length === 0) return true;
+    this.#wroteAt = this.#deps.clock.monotonic();
     let results: readonly ChangeResult[];
     try {
       results = await this.#deps.store.write(batch);

@@ -340,14 +340,29 @@ for (const outcome of ["answer", "fail"] as const) {
 Deno.test("a put that never came to be tried leaves nothing to remove", async () => {
   const { writer, clock, go, goes } = await createWorld();
   writer.update(BOB);
-  clock.advance(20);
+  const first = await go(1);
   const put = writer.put(ALICE, 1_000);
   const rejected = assertRejects(() => put, StoreError);
   clock.advance(1_000);
   await rejected;
-  (await go(1)).answer();
+  first.answer();
   await writer.flush(1_000);
   assertEquals(goes.length, 1);
+});
+
+Deno.test("news that come alone are written at once, those that follow together", async () => {
+  const { writer, clock, go, goes } = await createWorld();
+  writer.update(ALICE);
+  const first = await go(1);
+  assertEquals([brief(first), clock.pending], [["update alice 0"], []]);
+  first.answer();
+  await writer.flush(1_000);
+  clock.advance(19);
+  writer.update(BOB);
+  writer.update(stored("carol"));
+  assertEquals([goes.length, clock.pending], [1, [20]]);
+  clock.advance(20);
+  assertEquals(brief(await go(2)), ["update bob 0", "update carol 0"]);
 });
 
 Deno.test("news are written although the only put has given up during an outage", async () => {
@@ -373,10 +388,10 @@ Deno.test("news are written although the only put has given up during an outage"
 Deno.test("a job that ends before it is kept still takes the place of the older one", async () => {
   const { writer, clock, go } = await createWorld();
   writer.update(BOB);
-  clock.advance(20);
+  const first = await go(1);
   const put = writer.put(ALICE, 1_000);
   writer.remove(ALICE.job);
-  (await go(1)).answer();
+  first.answer();
   const second = await go(2);
   assertEquals(brief(second), ["put alice 0"]);
   second.fail();
