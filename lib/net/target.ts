@@ -41,7 +41,7 @@ export interface BaseTarget {
 }
 
 /**
- * Makes the target of a base URL that the operator configured.
+ * Makes the target of a base URL.
  *
  * @example
  * ```ts
@@ -54,9 +54,15 @@ export interface BaseTarget {
  *
  * @param baseUrl An `http:` or `https:` URL.
  * @param maxConnections See {@linkcode HttpTarget.maxConnections}.
+ * @param mayBePrivate See {@linkcode HttpTarget.mayBePrivate}: unless told, the operator has
+ * configured this URL.
  * @throws {TypeError} For text that is no URL.
  */
-export function targetOfUrl(baseUrl: string, maxConnections: number): BaseTarget {
+export function targetOfUrl(
+  baseUrl: string,
+  maxConnections: number,
+  mayBePrivate = true,
+): BaseTarget {
   const url = new URL(baseUrl);
   const endpoint = endpointOfUrl(url);
   const target = createTarget({
@@ -64,7 +70,7 @@ export function targetOfUrl(baseUrl: string, maxConnections: number): BaseTarget
     endpoints: [endpoint],
     tlsName: endpoint.host,
     hostHeader: url.host,
-    mayBePrivate: true,
+    mayBePrivate,
     maxConnections,
   });
   return { target, basePath: url.pathname.replace(/\/+$/, "") };

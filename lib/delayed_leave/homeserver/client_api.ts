@@ -6,7 +6,7 @@ import { UpstreamError } from "../../matrix/errors.ts";
 import { isServerName } from "../../matrix/server_name.ts";
 import { fetchFollowingRedirects } from "../../net/follow_redirects.ts";
 import type { HttpClient } from "../../net/http_client.ts";
-import { type BaseTarget, createTarget, endpointOfUrl, targetOfUrl } from "../../net/target.ts";
+import { type BaseTarget, targetOfUrl } from "../../net/target.ts";
 
 /** Finds client APIs, and remembers them. */
 export interface ClientApi {
@@ -119,14 +119,5 @@ function targetOf(baseUrl: string, serverName: string, isOwn: boolean): BaseTarg
   if (url.protocol === "http:" && !isOwn) {
     throw new UpstreamError("policy", `${serverName}${PATH}: base_url is not an https URL`);
   }
-  const endpoint = endpointOfUrl(url);
-  const target = createTarget({
-    protocol: url.protocol === "https:" ? "https" : "http",
-    endpoints: [endpoint],
-    tlsName: endpoint.host,
-    hostHeader: url.host,
-    mayBePrivate: isOwn,
-    maxConnections: MAX_CONNECTIONS,
-  });
-  return { target, basePath: url.pathname.replace(/\/+$/, "") };
+  return targetOfUrl(baseUrl, MAX_CONNECTIONS, isOwn);
 }
