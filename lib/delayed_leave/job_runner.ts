@@ -3,6 +3,7 @@
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../clock.ts";
 import type { LiveKitIdentity } from "../signing/names.ts";
+import { AbsenceCheck, type Doubt, doubtAfter, FOUND_MISSING } from "./absence_check.ts";
 import type { ActionResult, PerformAction } from "./homeserver_action.ts";
 import type { Job, StoredJob } from "./job.ts";
 import { nextLookMs } from "./next_look.ts";
@@ -30,35 +31,12 @@ export interface JobRunnerDeps {
   };
 }
 
-/** Who was not found is looked for once more after this: reconnecting takes up to 100 ms, */
-const CONFIRM_AFTER_MS = 500;
-/** or longer where the SFU has told the client to come back. */
-const CONFIRM_RETURN_AFTER_MS = 3_000;
-const RETURNING: ReadonlySet<string> = new Set([
-  "DUPLICATE_IDENTITY",
-  "MIGRATION",
-  "SERVER_SHUTDOWN",
-  "STATE_MISMATCH",
-]);
-/** The longest wait before an SFU that could not be asked is asked again. */
-const ASK_AGAIN_MS = 10_000;
 /** The longest wait before looking again for who has not come yet. */
 const EXPECT_AGAIN_MS = 60_000;
 /** The last look for somebody who never came must not delay the leave. */
 const LAST_LOOK_MS = 1_000;
 /** Connections whose end is remembered, so that news that come late or twice are recognised. */
 const MAX_ENDED = 4;
-
-/** Why a participant is looked for although there had been a connection. */
-interface Doubt {
-  /** The SFU itself has told its end: that counts where the SFU has never answered a question. */
-  readonly isTold: boolean;
-  /** Milliseconds between two looks that find nobody. */
-  readonly confirmAfterMs: number;
-}
-
-/** A look at the SFU, or time without one, is what raises the doubt. */
-const FOUND_MISSING: Doubt = { isTold: false, confirmAfterMs: CONFIRM_AFTER_MS };
 
 /** How a connection of the participant has ended. */
 interface EndedConnection {
@@ -92,11 +70,8 @@ export class JobRunner implements WatchedJob {
   #sid: string | undefined;
   #ended: EndedConnection[] | undefined;
   #cancelTimer: (() => void) | undefined;
-  /** Set while the participant is looked for although a connection had been there. */
-  #doubt: Doubt | undefined;
-  /** Whether the last look brought no answer. */
-  #isUnanswered = false;
-  #cancelConfirmation: (() => void) | undefined;
+  /** There while it is not certain that the participant still is. */
+  #absenceCheck: AbsenceCheck | undefined;
 
   /**
    * @param stored A new job, or one that was kept; {@linkcode JobRunner.start} sets it going.
@@ -159,7 +134,7 @@ export class JobRunner implements WatchedJob {
   onAbsent(): void {
     if (this.#state !== "Connected") return;
     // Whoever asks already is told soon, unless there was no answer so far.
-    if (this.#doubt === undefined || this.#isUnanswered) this.#confirm(FOUND_MISSING);
+    if (this.#absenceCheck?.isUnanswered ?? true) this.#confirm(FOUND_MISSING);
   }
 
   #onJoined({ sid }: ParticipantEvent): void {
@@ -174,7 +149,7 @@ export class JobRunner implements WatchedJob {
     // The news of the end overtook that of the beginning.
     this.#signal("ParticipantConnected");
     if (end.isIntentional) this.#signal("ParticipantDisconnectedIntentionally");
-    else this.#confirm({ isTold: true, confirmAfterMs: CONFIRM_AFTER_MS });
+    else this.#confirm(doubtAfter("UNKNOWN_REASON"));
   }
 
   #onEnded({ kind, sid, reason }: ParticipantEvent): void {
@@ -197,14 +172,7 @@ export class JobRunner implements WatchedJob {
     if (kind === "left" && !isOther) this.#wasActive = true;
     if (isIntentional && !isOther) this.#signal("ParticipantDisconnectedIntentionally");
     else if (kind === "aborted" && !this.#wasActive) this.#signal("ParticipantNeverActive");
-    else {
-      const isReturning = RETURNING.has(reason);
-      this.#confirm({
-        // The end of a connection that makes room for another one says nothing.
-        isTold: !isOther && !isReturning,
-        confirmAfterMs: isReturning ? CONFIRM_RETURN_AFTER_MS : CONFIRM_AFTER_MS,
-      });
-    }
+    else this.#confirm(isOther ? { ...doubtAfter(reason), isTold: false } : doubtAfter(reason));
   }
 
   #see(sid: string | undefined): void {
@@ -363,42 +331,21 @@ export class JobRunner implements WatchedJob {
 
   /** Makes sure whether the participant is gone. */
   #confirm(reason: Doubt): void {
-    const { clock, random } = this.#deps;
     // What the SFU has told once stays told.
-    const doubt = { ...reason, isTold: reason.isTold || this.#doubt?.isTold === true };
-    this.#settle();
-    this.#doubt = doubt;
-    let absences = 0;
-    let failures = 0;
-
-    const step = async () => {
-      this.#cancelConfirmation = undefined;
-      const sighting = await this.#look();
-      if (this.#doubt !== doubt || this.#isStopped) return;
-      if (sighting.kind === "present") {
-        this.#see(sighting.sid);
-        return;
-      }
-      this.#isUnanswered = sighting.kind === "unknown";
-      // Where the SFU cannot be asked at all, what it has told has to do.
-      const isMissed = sighting.kind === "absent" || (!sighting.everAnswered && doubt.isTold);
-      if (isMissed) absences++;
-      if (absences === 2) {
-        this.#signal(doubt.isTold ? "ParticipantConnectionAborted" : "SFUParticipantGone");
-        return;
-      }
-      const wait = isMissed ? doubt.confirmAfterMs : nextLookMs(++failures, ASK_AGAIN_MS, random());
-      this.#cancelConfirmation = clock.after(wait, step);
-    };
-    void step();
+    const isTold = reason.isTold || this.#absenceCheck?.doubt.isTold === true;
+    this.#absenceCheck?.end();
+    this.#absenceCheck = new AbsenceCheck({ ...reason, isTold }, {
+      ...this.#deps,
+      look: () => this.#look(),
+      onPresent: (sid) => this.#see(sid),
+      onGone: () => this.#signal(isTold ? "ParticipantConnectionAborted" : "SFUParticipantGone"),
+    });
   }
 
-  /** The participant is there: no doubt about it any more. */
+  /** The participant is there, or it does not matter any more. */
   #settle(): void {
-    this.#doubt = undefined;
-    this.#isUnanswered = false;
-    this.#cancelConfirmation?.();
-    this.#cancelConfirmation = undefined;
+    this.#absenceCheck?.end();
+    this.#absenceCheck = undefined;
   }
 
   /** Looks for the participant. A connection whose end has been told is as good as none. */

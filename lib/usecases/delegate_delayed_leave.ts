@@ -2,8 +2,8 @@ import { ForbiddenError, InvalidRequestError, UnavailableError } from "../matrix
 import { MAX_IDENTITY_LENGTH } from "../delayed_leave/job.ts";
 import type { DelegateRequest } from "../matrix/wire.ts";
 import { hashedIdentity, legacyIdentity, liveKitRoom } from "../signing/names.ts";
-import { FULL_ACCESS_ONLY, prepareDelegation, takeOver } from "./delegation.ts";
-import { identifyUser, type TokenExchangeDeps } from "./exchange_token.ts";
+import { type Delegation, FULL_ACCESS_ONLY, prepareDelegation, takeOver } from "./delegation.ts";
+import { identifyUser, type IdentifyUserDeps } from "./identify_user.ts";
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -26,7 +26,7 @@ export interface DelegatedLeave {
 export async function delegateDelayedLeave(
   request: DelegateRequest,
   deadline: number,
-  deps: TokenExchangeDeps,
+  deps: IdentifyUserDeps & { readonly delegation: Delegation },
 ): Promise<DelegatedLeave> {
   const { roomId, slotId, memberId, claimedDeviceId, delayedLeave } = request;
   const { userId, serverName, access } = await identifyUser(request, deadline, deps);

@@ -2,7 +2,7 @@
 
 import type { Job } from "../delayed_leave/job.ts";
 import { type MatrixError, UpstreamError } from "../matrix/errors.ts";
-import type { Access } from "./exchange_token.ts";
+import type { Access } from "./identify_user.ts";
 
 /** What delegating needs of the rest of the service. */
 export interface Delegation {

@@ -1,14 +1,12 @@
 /** What both token endpoints do once they know what is asked for. */
 
-import { InternalError, InvalidRequestError, UnauthorizedError } from "../matrix/errors.ts";
+import { InternalError, InvalidRequestError } from "../matrix/errors.ts";
 import { MAX_IDENTITY_LENGTH } from "../delayed_leave/job.ts";
 import type { DelayedLeave, OpenIdToken } from "../matrix/wire.ts";
 import type { JoinTokenIssuer } from "../signing/join_token.ts";
 import type { LiveKitIdentity, LiveKitRoom } from "../signing/names.ts";
+import { type Access, identifyUser, type IdentifyUserDeps } from "./identify_user.ts";
 import { type Delegation, FULL_ACCESS_ONLY, prepareDelegation, takeOver } from "./delegation.ts";
-
-/** Whether the user's server may cause rooms to be created. */
-export type Access = "full" | "restricted";
 
 /** A way into a call. */
 export interface TokenExchange {
@@ -21,18 +19,13 @@ export interface TokenExchange {
 }
 
 /** What an exchange needs of the rest of the service. */
-export interface TokenExchangeDeps {
+export interface TokenExchangeDeps extends IdentifyUserDeps {
   /** The address of the SFU that clients are given. */
   readonly sfuUrl: string;
-  /** @throws {UnauthorizedError} When nobody vouches for the token in time. */
-  verify(token: OpenIdToken, timeoutMs: number): Promise<{ userId: string; serverName: string }>;
-  hasFullAccess(serverName: string): boolean;
   readonly issueJoinToken: JoinTokenIssuer;
   /** Makes sure that the room exists. */
   ensureRoom(room: LiveKitRoom, timeoutMs: number): Promise<void>;
   readonly delegation: Delegation;
-  /** Milliseconds that never jump. */
-  readonly now: () => number;
 }
 
 /** What is asked for. */
@@ -44,8 +37,6 @@ export interface TokenExchangeRequest {
   readonly identityOf: (userId: string) => LiveKitIdentity;
   readonly delayedLeave: DelayedLeave | undefined;
 }
-
-const VERIFICATION_TIMEOUT_MS = 10_000;
 
 /**
  * Verifies the user, creates the room if the user's server may, issues the join
@@ -83,33 +74,6 @@ export async function exchangeToken(
     await takeOver(job, deadline - deps.now(), delegation, withoutDelayFields);
   }
   return { sfuUrl: deps.sfuUrl, joinToken, room, userId, access, isLeaveDelegated };
-}
-
-/** A user whose homeserver has vouched for them. */
-export interface IdentifiedUser {
-  readonly userId: string;
-  readonly serverName: string;
-  readonly access: Access;
-}
-
-/**
- * Finds out who asks, and what they may.
- *
- * @param deadline In the terms of `deps.now`.
- * @throws {MatrixError} When nobody vouches for the user, or for another one than is claimed.
- */
-export async function identifyUser(
-  request: { readonly openIdToken: OpenIdToken; readonly claimedUserId?: string },
-  deadline: number,
-  deps: Pick<TokenExchangeDeps, "verify" | "hasFullAccess" | "now">,
-): Promise<IdentifiedUser> {
-  const { openIdToken, claimedUserId } = request;
-  const timeoutMs = Math.min(VERIFICATION_TIMEOUT_MS, deadline - deps.now());
-  const { userId, serverName } = await deps.verify(openIdToken, timeoutMs);
-  if (claimedUserId !== undefined && claimedUserId !== userId) {
-    throw new UnauthorizedError({ cause: new Error("claimed_user_id is another user") });
-  }
-  return { userId, serverName, access: deps.hasFullAccess(serverName) ? "full" : "restricted" };
 }
 
 // Old clients try again without the delay fields on this very code, so they get their token.
