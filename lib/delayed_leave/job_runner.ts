@@ -33,6 +33,9 @@ export interface JobRunnerDeps {
 
 /** The longest wait before looking again for who has not come yet. */
 const EXPECT_AGAIN_MS = 60_000;
+/** Restarts of long delays that fall due within so much time go together, which costs a fifth less. */
+const TOGETHER_MS = 200;
+const LONG_DELAY_MS = 10_000;
 /** The last look for somebody who never came must not delay the leave. */
 const LAST_LOOK_MS = 1_000;
 /** Connections whose end is remembered, so that news that come late or twice are recognised. */
@@ -243,7 +246,7 @@ export class JobRunner implements WatchedJob {
   }
 
   async #restart(): Promise<void> {
-    const { clock, host, perform, random } = this.#deps;
+    const { clock, host, perform } = this.#deps;
     const { job } = this;
     const deadline = this.#deadline;
     if (clock.monotonic() >= deadline) {
@@ -260,10 +263,19 @@ export class JobRunner implements WatchedJob {
     this.#deadline = clock.monotonic() + job.delayTimeoutMs;
     this.#restartedAt = clock.now();
     host.onChanged(this);
-    this.#cancelTimer = clock.after(restartAfterMs(job.delayTimeoutMs, random), () => {
+    this.#cancelTimer = clock.after(this.#restartsInMs(), () => {
       this.#cancelTimer = undefined;
       this.#signal("DelayedEventReset");
     });
+  }
+
+  #restartsInMs(): number {
+    const { clock, random } = this.#deps;
+    const { delayTimeoutMs } = this.job;
+    const ms = restartAfterMs(delayTimeoutMs, random);
+    if (delayTimeoutMs < LONG_DELAY_MS) return ms;
+    const now = clock.monotonic();
+    return Math.ceil((now + ms) / TOGETHER_MS) * TOGETHER_MS - now;
   }
 
   #onLost(result: Exclude<ActionResult, "done">): void {

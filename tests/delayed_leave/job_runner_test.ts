@@ -172,6 +172,18 @@ Deno.test("JobRunner restarts at once and again while the participant is there",
   assertEquals(new Set(world.acts), new Set(["restart"]));
 });
 
+for (
+  const [delayTimeoutMs, isTogether] of [[60_000, true], [3_600_000, true], [2_000, false]] as const
+) {
+  Deno.test(`JobRunner restarts ${isTogether ? "with others" : "on its own"} after ${delayTimeoutMs} ms`, async () => {
+    const world = createWorld({ delayTimeoutMs });
+    await world.start();
+    await world.pass(77);
+    await world.tell({ kind: "joined", sid: "PA_1" });
+    assertEquals(Math.round(77 + world.clock.pending[0]!) % 200 === 0, isTogether);
+  });
+}
+
 Deno.test("JobRunner has each restart tried until the event is due", async () => {
   const world = createWorld();
   await world.start();
