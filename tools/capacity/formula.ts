@@ -26,8 +26,6 @@ const REMEMBER_INTERVALS = 10;
 /** Between two looks whether the SFU lives: at least, and at most. */
 const SPACING_SECONDS = 0.1;
 const HEARTBEAT_SECONDS = 2;
-/** What the store is given in this time is one record if it is about one job. */
-const COLLECT_MS = 20;
 
 /** Seconds from one restart of an event to the next, on average. */
 export function restartPeriodSeconds(delaySeconds: number): number {
@@ -48,15 +46,11 @@ export function restartPeriodSeconds(delaySeconds: number): number {
  * ```
  */
 export function workOut(scenario: Scenario): Rates {
-  const { participants, vanishing, hasWebhooks, homeserverMs, replicas } = scenario;
+  const { participants, vanishing, hasWebhooks, replicas } = scenario;
   const joins = participants / (scenario.callMinutes * 60);
   const restarts = restartsOf(scenario);
   const doubted = hasWebhooks ? vanishing : 1;
   const absences = joins * (LOOKS_BEFORE + LOOKS_AFTER * doubted);
-  // That somebody has come is kept along with the restart at once, if that is quick and nothing
-  // else makes the store be written in between.
-  const others = (restarts + 2 * joins) / replicas * homeserverMs / 1_000 / 2;
-  const apart = homeserverMs < COLLECT_MS ? 1 - Math.exp(-others) : 1;
   return {
     restarts,
     sends: joins,
@@ -64,7 +58,8 @@ export function workOut(scenario: Scenario): Rates {
     listParticipants: pollsOf(scenario, joins),
     // Without webhooks one look more finds who has come.
     getParticipant: absences + (hasWebhooks ? 0 : joins),
-    storeChanges: restarts + joins * (2 + apart),
+    // Handed over, come, gone; and each restart.
+    storeChanges: restarts + joins * 3,
   };
 }
 
