@@ -51,6 +51,8 @@ export interface DelayedLeavesOptions extends Omit<JobRunnerDeps, "host"> {
 
 const MAX_JOBS_PER_USER = 32;
 const MAX_JOBS = 500_000;
+/** The clocks differ by less than this unless the time of day has been set. */
+const CLOCK_JUMP_MS = 5_000;
 /** When it makes sense to come again; calls end all the time. */
 const RETRY_AFTER_SECONDS = 30;
 
@@ -69,13 +71,29 @@ export function createDelayedLeaves(options: DelayedLeavesOptions): DelayedLeave
   const deps: JobRunnerDeps = {
     ...options,
     host: {
-      onChanged: (runner) => writer.update(runner.stored),
+      onChanged: (runner) => {
+        writer.update(runner.stored);
+        if (hasClockJumped()) writeAll();
+      },
       onWatched: (runner, isWatched) => isWatched ? watched.add(runner) : watched.remove(runner),
       onDone: (runner) => {
         if (remove(runner)) writer.remove(runner.job);
       },
     },
   };
+
+  let timeOfDayAtZero = clock.now() - clock.monotonic();
+
+  /** Records hold times of day: those of an hour ago must not look expired to the next process. */
+  function hasClockJumped(): boolean {
+    const before = timeOfDayAtZero;
+    timeOfDayAtZero = clock.now() - clock.monotonic();
+    return Math.abs(timeOfDayAtZero - before) > CLOCK_JUMP_MS;
+  }
+
+  function writeAll(): void {
+    for (const runner of runners.values()) writer.update(runner.stored);
+  }
 
   function add(stored: StoredJob): void {
     const { job } = stored;
@@ -153,9 +171,7 @@ export function createDelayedLeaves(options: DelayedLeavesOptions): DelayedLeave
     },
     onLost: drop,
     onEvent: tell,
-    onRecovered() {
-      for (const runner of runners.values()) writer.update(runner.stored);
-    },
+    onRecovered: writeAll,
   };
 
   /** Whether a job takes the place of another one. */

@@ -63,6 +63,7 @@ export class JobRunner implements WatchedJob {
   #state: JobState = "WaitingForInitialConnect";
   /** When the homeserver sends the event by itself; milliseconds of the monotonic clock. */
   #deadline: number;
+  /** When the event was handed over or restarted last; milliseconds of the monotonic clock. */
   #restartedAt: number;
   #wasConnected: boolean;
   /** Whether a connection has got as far as the call itself. */
@@ -82,19 +83,21 @@ export class JobRunner implements WatchedJob {
   constructor(stored: StoredJob, deps: JobRunnerDeps) {
     this.job = stored.job;
     this.#deps = deps;
-    this.#restartedAt = stored.restartedAt;
     this.#wasConnected = stored.wasConnected;
     this.#wasActive = stored.wasConnected;
     const { clock } = deps;
     // A clock that was set back meanwhile must not lengthen anything.
     const age = Math.max(clock.now() - stored.restartedAt, 0);
-    this.#deadline = clock.monotonic() + stored.job.delayTimeoutMs - age;
+    this.#restartedAt = clock.monotonic() - age;
+    this.#deadline = this.#restartedAt + stored.job.delayTimeoutMs;
   }
 
   /** The job as it is to be kept. */
   get stored(): StoredJob {
-    const { job } = this;
-    return { job, restartedAt: this.#restartedAt, wasConnected: this.#wasConnected };
+    const { clock } = this.#deps;
+    // By the time of day as it is now, whatever it was then.
+    const restartedAt = Math.round(clock.now() - (clock.monotonic() - this.#restartedAt));
+    return { job: this.job, restartedAt, wasConnected: this.#wasConnected };
   }
 
   get state(): JobState {
@@ -260,8 +263,8 @@ export class JobRunner implements WatchedJob {
       this.#onLost(result);
       return;
     }
-    this.#deadline = clock.monotonic() + job.delayTimeoutMs;
-    this.#restartedAt = clock.now();
+    this.#restartedAt = clock.monotonic();
+    this.#deadline = this.#restartedAt + job.delayTimeoutMs;
     host.onChanged(this);
     this.#cancelTimer = clock.after(this.#restartsInMs(), () => {
       this.#cancelTimer = undefined;

@@ -550,3 +550,21 @@ Deno.test("close() takes nothing over any more", async () => {
   await settle();
   assertEquals([world.leaves.count, world.acts], [0, []]);
 });
+
+for (const jumpMs of [3_600_000, -3_600_000]) {
+  Deno.test(`records follow the time of day when it is set by ${jumpMs / 3_600_000} h`, async () => {
+    const world = createWorld();
+    await world.start();
+    await world.delegate(createJob({ id: "a" }));
+    const other = legacyIdentity(ALICE, "OTHER");
+    await world.delegate(createJob({ id: "b", identity: other, otherIdentity: other }));
+    await world.tell({ kind: "joined", sid: "PA_1" });
+    await world.pass(10_000);
+    const handedOverAt = world.records.get(jobKey(ROOM, other))!.restartedAt;
+    world.clock.setNow(world.clock.now() + jumpMs);
+    // Whatever is kept next shows it.
+    await world.pass(40_000);
+    const { restartedAt } = world.records.get(jobKey(ROOM, other))!;
+    assertEquals(restartedAt - handedOverAt, jumpMs);
+  });
+}
