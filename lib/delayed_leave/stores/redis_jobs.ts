@@ -213,9 +213,14 @@ export class RedisJobs {
   /**
    * Finds out which jobs are another replica's now, and forgets them.
    *
-   * @param fields Where to look; all jobs of this replica unless told.
+   * @param options.fields Where to look; all jobs of this replica unless told.
+   * @param options.mayHaveEnded Whether others may have run them to their end: then one without
+   * an owner is lost as well. Otherwise Redis has lost its data, and it is still this one's.
    */
-  async findLost(connection: RedisConnection, fields?: readonly string[]): Promise<JobKey[]> {
+  async findLost(
+    connection: RedisConnection,
+    { fields, mayHaveEnded = false }: { fields?: readonly string[]; mayHaveEnded?: boolean } = {},
+  ): Promise<JobKey[]> {
     const suspects = (fields ?? [...this.#current.keys()]).flatMap((field) => {
       const job = this.#current.get(field);
       return job === undefined ? [] : [{ field, job }];
@@ -230,8 +235,7 @@ export class RedisJobs {
         some.map(({ field }) => field),
       ) as string[];
       some.forEach(({ field, job }, n) => {
-        // Without an owner it is still this one's, which the next news of it says.
-        if (owners[n] === "" || owners[n] === this.#deps.id) return;
+        if (owners[n] === this.#deps.id || (owners[n] === "" && !mayHaveEnded)) return;
         // A newer one has been put here while the answer was on its way.
         if (this.#current.get(field) !== job) return;
         this.#current.delete(field);

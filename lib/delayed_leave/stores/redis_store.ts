@@ -206,7 +206,10 @@ class RedisStore implements JobStore {
       this.#isShared = true;
       const isDoubtful = !isFirst && (!wasAlive || isNew || wasDeaf || !this.#proof.isValid);
       // What is another's by now must be known before anything may be done again.
-      if (isDoubtful) await this.#dropLost(connection);
+      if (isDoubtful) {
+        const mayHaveEnded = this.#proof.isStopped && this.#circle.others.size > 0;
+        await this.#dropLost(connection, { mayHaveEnded });
+      }
       this.#proof.renew(given);
       return { connection, hasLapsed: !isFirst && !wasAlive, hasGaps: hasGaps || isDoubtful };
     } catch (error) {
@@ -293,8 +296,11 @@ class RedisStore implements JobStore {
     this.#rounds.want();
   }
 
-  async #dropLost(connection: RedisConnection, fields?: readonly string[]): Promise<void> {
-    const lost = await this.#jobs.findLost(connection, fields);
+  async #dropLost(
+    connection: RedisConnection,
+    where: Parameters<RedisJobs["findLost"]>[1],
+  ): Promise<void> {
+    const lost = await this.#jobs.findLost(connection, where);
     if (lost.length > 0) this.#listener?.onLost(lost);
   }
 
@@ -360,7 +366,7 @@ class RedisStore implements JobStore {
   /** The message may be old or forged: Redis is asked. */
   async #onLostMessage(fields: readonly string[]): Promise<void> {
     try {
-      await this.#dropLost(this.#usable(), fields.slice(0, MAX_LOST_FIELDS));
+      await this.#dropLost(this.#usable(), { fields: fields.slice(0, MAX_LOST_FIELDS) });
     } catch (error) {
       this.#noteFailure(error);
     }
