@@ -10,7 +10,7 @@ import { formatSettings } from "./lib/config/format_settings.ts";
 import { loadConfig, type LoadedConfig } from "./lib/config/load_config.ts";
 import { WITHOUT_EFFECT } from "./lib/config/without_effect.ts";
 import { withDeadline } from "./lib/deadline.ts";
-import { chooseStore } from "./lib/delayed_leave/stores/choose_store.ts";
+import { chooseStore, storeKindOf } from "./lib/delayed_leave/stores/choose_store.ts";
 import { StoreError } from "./lib/delayed_leave/store.ts";
 import type { Handler } from "./lib/http/handler.ts";
 import { formatListenAddress, listen, type Listener } from "./lib/http/listen.ts";
@@ -176,8 +176,12 @@ async function endLog(flush: () => Promise<void>): Promise<void> {
 }
 
 function summaryOf(config: Config): Record<string, string> {
-  const { fullAccess, liveKit } = config;
-  return { sfu: liveKit.apiUrl, fullAccess: fullAccess.join(",") || "nobody" };
+  const { delegation, fullAccess, liveKit } = config;
+  return {
+    sfu: liveKit.apiUrl,
+    fullAccess: fullAccess.join(",") || "nobody",
+    delegation: delegation.mode === "off" ? "off" : storeKindOf(config),
+  };
 }
 
 function waitForSignal(): Promise<string> {

@@ -133,6 +133,7 @@ Deno.test("jobs in a state folder outlive a killed service; who left meanwhile l
     await own.delayedEvents.ended(delayId);
     assertEquals(own.delayedEvents.count(delayId, "send"), 1);
     assertMatch(next.output, /took up jobs/);
+    assertMatch(next.output, /listening on .* delegation=file/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -261,7 +262,11 @@ for (
     };
     const refused = await ask(service, "POST", "/get_token", sent);
     assertEquals([refused.status, refused.json.errcode], [400, "M_BAD_JSON"]);
-    if (env.MATRIXRTC_DELEGATION === "off") return;
+    if (env.MATRIXRTC_DELEGATION === "off") {
+      await service.waitForLog(/listening on .* delegation=off/);
+      return;
+    }
+    await service.waitForLog(/listening on .* delegation=memory/);
     // The first webhook shows that they arrive.
     await tell(world, "participant_joined", hashedOf(world));
     assertEquals((await ask(service, "POST", "/delegate_delayed_leave")).status, 400);

@@ -17,15 +17,20 @@ export interface StoreEffects {
   readonly random: () => number;
 }
 
-/** Makes the store that the operator has chosen: Redis before a file, a file before memory. */
+/** Where jobs are kept: Redis before a file, a file before memory. */
+export function storeKindOf({ delegation }: Config): "redis" | "file" | "memory" {
+  if (delegation.redis !== undefined) return "redis";
+  return delegation.stateDir === undefined ? "memory" : "file";
+}
+
+/** Makes the store that the operator has chosen. */
 export function chooseStore(config: Config, log: Logger, effects: StoreEffects): JobStore {
   const { mode, redis, stateDir } = config.delegation;
-  if (mode === "off") return createMemoryStore();
-  if (redis !== undefined) {
+  if (mode !== "off" && redis !== undefined) {
     const { insecureSkipVerifyTls } = config;
     return createRedisStore({ ...effects, ...redis, insecureSkipVerifyTls, log });
   }
-  if (stateDir !== undefined) {
+  if (mode !== "off" && stateDir !== undefined) {
     return createSqliteStore({ folder: stateDir, clock: effects.clock, log });
   }
   return createMemoryStore();
