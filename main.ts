@@ -176,11 +176,11 @@ async function endLog(flush: () => Promise<void>): Promise<void> {
 }
 
 function summaryOf(config: Config): Record<string, string> {
-  const { delegation, fullAccess, liveKit } = config;
+  const { fullAccess, liveKit } = config;
   return {
     sfu: liveKit.apiUrl,
     fullAccess: fullAccess.join(",") || "nobody",
-    delegation: delegation.mode === "off" ? "off" : storeKindOf(config),
+    delegation: storeKindOf(config),
   };
 }
 

@@ -2,6 +2,7 @@
 
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../clock.ts";
+import { withDeadline } from "../deadline.ts";
 import type { LiveKitIdentity } from "../signing/names.ts";
 import { AbsenceCheck, type Doubt, doubtAfter, FOUND_MISSING } from "./absence_check.ts";
 import type { ActionResult, PerformAction } from "./homeserver_action.ts";
@@ -40,6 +41,9 @@ const LONG_DELAY_MS = 10_000;
 const LAST_LOOK_MS = 1_000;
 /** Connections whose end is remembered, so that news that come late or twice are recognised. */
 const MAX_ENDED = 4;
+
+/** Whoever gives no answer in time may yet have the participant. */
+const RESTING: Sighting = { kind: "unknown", everAnswered: true };
 
 /** How a connection of the participant has ended. */
 interface EndedConnection {
@@ -368,23 +372,16 @@ export class JobRunner implements WatchedJob {
     const { room, identity, otherIdentity } = this.job;
     const identities: LiveKitIdentity[] = [identity];
     if (otherIdentity !== undefined) identities.push(otherIdentity);
-    const looking = this.#deps.sfu.look(room, identities);
-    const sighting = await (timeoutMs === undefined ? looking : this.#within(looking, timeoutMs));
+    const { clock, sfu } = this.#deps;
+    const looking = sfu.look(room, identities);
+    const sighting =
+      await (timeoutMs === undefined
+        ? looking
+        : withDeadline(looking, timeoutMs, clock, () => new Error("too late")).catch(() =>
+          RESTING
+        ));
     if (sighting.kind !== "present" || this.#endOf(sighting.sid) === undefined) return sighting;
     return { kind: "absent" };
-  }
-
-  #within(looking: Promise<Sighting>, timeoutMs: number): Promise<Sighting> {
-    return new Promise((resolve) => {
-      const cancel = this.#deps.clock.after(
-        timeoutMs,
-        () => resolve({ kind: "unknown", everAnswered: true }),
-      );
-      void looking.then((sighting) => {
-        cancel();
-        resolve(sighting);
-      });
-    });
   }
 
   #cancelTimers(): void {

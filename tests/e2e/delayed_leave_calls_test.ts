@@ -137,37 +137,28 @@ scenario(
   },
 );
 
-scenario(
-  "joined by /sfu/get, delegated by /delegate_delayed_leave: the user is found",
-  async (world) => {
-    const { hub, service, tap } = world;
-    const alice = await announceUser(world.near, "compatible");
-    hub.route(alice.liveKitRoom, service.url);
-    const caller = await world.startCaller();
-    await caller.join(await sfuGet(service.url, world.near.client, alice.user, alice.call));
-    await delegate(service.url, alice, "/delegate_delayed_leave");
-    await tap.waitFor(alice.membership.delayId, "restart");
-    await caller.hangUp();
-    await alice.membership.left(LEAVE_MS);
-    await assertSentOnce(tap, alice.membership);
-  },
-);
-
-scenario(
-  "joined by /get_token, delegated by /delegate_delayed_leave: the user is found",
-  async (world) => {
-    const { hub, service, tap } = world;
-    const alice = await announceUser(world.near, "delegates-later");
-    hub.route(alice.liveKitRoom, service.url);
-    const caller = await world.startCaller();
-    await caller.join(await getToken(service.url, world.near.client, alice.user, alice.call));
-    await delegate(service.url, alice, "/delegate_delayed_leave");
-    await tap.waitFor(alice.membership.delayId, "restart");
-    await caller.hangUp();
-    await alice.membership.left(LEAVE_MS);
-    await assertSentOnce(tap, alice.membership);
-  },
-);
+for (
+  const { path, join, name } of [
+    { path: "/sfu/get", join: sfuGet, name: "compatible" },
+    { path: "/get_token", join: getToken, name: "delegates-later" },
+  ]
+) {
+  scenario(
+    `joined by ${path}, delegated by /delegate_delayed_leave: the user is found`,
+    async (world) => {
+      const { hub, service, tap } = world;
+      const alice = await announceUser(world.near, name);
+      hub.route(alice.liveKitRoom, service.url);
+      const caller = await world.startCaller();
+      await caller.join(await join(service.url, world.near.client, alice.user, alice.call));
+      await delegate(service.url, alice, "/delegate_delayed_leave");
+      await tap.waitFor(alice.membership.delayId, "restart");
+      await caller.hangUp();
+      await alice.membership.left(LEAVE_MS);
+      await assertSentOnce(tap, alice.membership);
+    },
+  );
+}
 
 scenario(
   "a client's second delegation replaces the first: only the new leave is sent",

@@ -18,20 +18,21 @@ export interface StoreEffects {
 }
 
 /** Where jobs are kept: Redis before a file, a file before memory. */
-export function storeKindOf({ delegation }: Config): "redis" | "file" | "memory" {
+export function storeKindOf({ delegation }: Config): "redis" | "file" | "memory" | "off" {
+  if (delegation.mode === "off") return "off";
   if (delegation.redis !== undefined) return "redis";
   return delegation.stateDir === undefined ? "memory" : "file";
 }
 
 /** Makes the store that the operator has chosen. */
 export function chooseStore(config: Config, log: Logger, effects: StoreEffects): JobStore {
-  const { mode, redis, stateDir } = config.delegation;
-  if (mode !== "off" && redis !== undefined) {
-    const { insecureSkipVerifyTls } = config;
-    return createRedisStore({ ...effects, ...redis, insecureSkipVerifyTls, log });
+  const { delegation, insecureSkipVerifyTls } = config;
+  switch (storeKindOf(config)) {
+    case "redis":
+      return createRedisStore({ ...effects, ...delegation.redis!, insecureSkipVerifyTls, log });
+    case "file":
+      return createSqliteStore({ folder: delegation.stateDir!, clock: effects.clock, log });
+    default:
+      return createMemoryStore();
   }
-  if (mode !== "off" && stateDir !== undefined) {
-    return createSqliteStore({ folder: stateDir, clock: effects.clock, log });
-  }
-  return createMemoryStore();
 }
