@@ -202,7 +202,8 @@ export function usualCommand(): string[] {
   // import map without asking again.
   const standIns = import.meta.resolve("@std/assert").startsWith("file:");
   const map = standIns ? ["--import-map=tools/std/import_map.json"] : [];
-  return [Deno.execPath(), "run", "-A", ...map, "main.ts"];
+  // Quiet: with an empty cache the runtime would tell of its downloads in the service's output.
+  return [Deno.execPath(), "run", "--quiet", "-A", ...map, "main.ts"];
 }
 
 function spawn({ env = {}, args = [], command = usualCommand() }: ServiceOptions) {
