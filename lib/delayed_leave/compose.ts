@@ -9,7 +9,7 @@ import type { HttpClient } from "../net/http_client.ts";
 import type { Participants } from "../sfu/participants.ts";
 import type { SfuEvent } from "../sfu/sfu_event.ts";
 import type { LiveKitRoom } from "../signing/names.ts";
-import { createClientApi } from "./homeserver/client_api.ts";
+import { createClientApi } from "../homeserver/client_api.ts";
 import { createDelayedEvents } from "./homeserver/delayed_events.ts";
 import { createDelayedLeaves, type DelayedLeaves } from "./delayed_leaves.ts";
 import { createHomeserverQueues } from "./homeserver/homeserver_queue.ts";

@@ -19,6 +19,11 @@ export interface Job {
   readonly serverName: string;
   /** Absent for jobs that another program has left behind. */
   readonly userId?: string;
+  /**
+   * Whether the homeserver itself has passed the hand-over on: then it is asked in the user's name,
+   * as an application service, and the event is kept alive while the participant is awaited.
+   */
+  readonly isThroughHomeserver?: true;
 }
 
 /** A job as a store keeps it. */

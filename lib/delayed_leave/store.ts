@@ -61,6 +61,13 @@ export interface JobStore {
   pass(event: ParticipantEvent): Promise<void>;
   /** Whether this process may act on its jobs right now; asked before each act. */
   mayAct(act: Act): boolean;
+  /**
+   * Whether a task falls to this process that one of the replicas is enough for.
+   * While replicas come and go, two may take a task, or none.
+   *
+   * @param task What tells tasks apart, such as a room's name.
+   */
+  fallsToThis(task: string): boolean;
   /** Lets go of the jobs, so that others or the next start take them at once. */
   close(): Promise<void>;
 }

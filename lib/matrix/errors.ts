@@ -9,11 +9,14 @@ import { STATUS_CODE } from "@std/http/status";
 export type Errcode =
   | "M_BAD_JSON"
   | "M_FORBIDDEN"
+  | "M_INVALID_PARAM"
   | "M_LIMIT_EXCEEDED"
+  | "M_MISSING_TOKEN"
   | "M_NOT_JSON"
   | "M_TOO_LARGE"
   | "M_UNAUTHORIZED"
   | "M_UNKNOWN"
+  | "M_UNKNOWN_TOKEN"
   | "M_UNRECOGNIZED";
 
 /**
@@ -40,6 +43,7 @@ export class MatrixError extends Error {
 
 const INVALID_REQUEST_STATUS = {
   M_BAD_JSON: STATUS_CODE.BadRequest,
+  M_INVALID_PARAM: STATUS_CODE.BadRequest,
   M_NOT_JSON: STATUS_CODE.BadRequest,
   M_TOO_LARGE: STATUS_CODE.ContentTooLarge,
 } as const;
@@ -78,8 +82,8 @@ export class UnauthorizedError extends MatrixError {
 export class ForbiddenError extends MatrixError {
   override readonly name = "ForbiddenError";
 
-  constructor(message: string) {
-    super("M_FORBIDDEN", STATUS_CODE.Forbidden, message);
+  constructor(message: string, options?: ErrorOptions) {
+    super("M_FORBIDDEN", STATUS_CODE.Forbidden, message, options);
   }
 }
 
@@ -89,6 +93,24 @@ export class InternalError extends MatrixError {
 
   constructor(message: string, options?: ErrorOptions) {
     super("M_UNKNOWN", STATUS_CODE.InternalServerError, message, options);
+  }
+}
+
+/** The caller is not who may call here: 401, telling apart a token that is missing from a wrong one. */
+export class AccessTokenError extends MatrixError {
+  override readonly name = "AccessTokenError";
+
+  constructor(errcode: "M_MISSING_TOKEN" | "M_UNKNOWN_TOKEN", message: string) {
+    super(errcode, STATUS_CODE.Unauthorized, message);
+  }
+}
+
+/** Another server did not do its part: 502. The cause tells the log which, and what. */
+export class BadGatewayError extends MatrixError {
+  override readonly name = "BadGatewayError";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super("M_UNKNOWN", STATUS_CODE.BadGateway, message, options);
   }
 }
 

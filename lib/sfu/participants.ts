@@ -7,6 +7,8 @@ export interface Participant {
   readonly identity: string;
   /** LiveKit's ID of this very connection. */
   readonly sid: string;
+  /** What the join token or the participant has attached; absent where there is nothing. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** A room that exists. */

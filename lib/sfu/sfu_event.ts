@@ -9,6 +9,8 @@ export interface SfuEvent {
     readonly identity: string;
     /** LiveKit's ID of this very connection. */
     readonly sid?: string;
+    /** What the join token or the participant has attached; absent where there is nothing. */
+    readonly attributes?: Readonly<Record<string, string>>;
   };
   /** LiveKit's name of a DisconnectReason; `UNKNOWN_REASON` unless told. */
   readonly disconnectReason: string;

@@ -63,6 +63,7 @@ function createWorld(kept: readonly StoredJob[] = []) {
       return Promise.resolve();
     },
     mayAct: () => true,
+    fallsToThis: () => true,
     close() {
       isStoreClosed = true;
       return Promise.resolve();

@@ -65,6 +65,7 @@ async function createDatabase(server: RedisServer): Promise<ModelPlace> {
       },
       pass: (event) => store.pass(event),
       mayAct: (act) => store.mayAct(act),
+      fallsToThis: () => true,
       close: () => store.close(),
     };
   }

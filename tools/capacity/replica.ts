@@ -65,6 +65,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     },
     pass: (event) => Promise.resolve(options.pass(event)),
     mayAct: () => true,
+    fallsToThis: () => true,
     close: () => Promise.resolve(),
   };
   const watched = new WatchedJobsByRoom();

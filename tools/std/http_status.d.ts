@@ -10,5 +10,6 @@ export declare const STATUS_CODE: {
   readonly ContentTooLarge: 413;
   readonly TooManyRequests: 429;
   readonly InternalServerError: 500;
+  readonly BadGateway: 502;
   readonly ServiceUnavailable: 503;
 };

@@ -6,7 +6,7 @@ import { withDeadline } from "../../deadline.ts";
 import { UpstreamError } from "../../matrix/errors.ts";
 import type { HttpClient, HttpResponse } from "../../net/http_client.ts";
 import type { BaseTarget } from "../../net/target.ts";
-import type { ClientApi } from "./client_api.ts";
+import type { ClientApi } from "../../homeserver/client_api.ts";
 import type { Job } from "../job.ts";
 import type { Act } from "../store.ts";
 

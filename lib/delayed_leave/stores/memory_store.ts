@@ -11,6 +11,7 @@ export function createMemoryStore(): JobStore {
     write: (changes) => Promise.resolve(changes.map(() => "kept")),
     pass: () => Promise.resolve(),
     mayAct: () => true,
+    fallsToThis: () => true,
     close: () => Promise.resolve(),
   };
 }

@@ -23,6 +23,7 @@ import { Rounds } from "./replica_rounds.ts";
 import { Takeover } from "./replica_takeover.ts";
 import { REDIS_TIMES, type RedisTimes } from "./redis_times.ts";
 import { RedisOutage } from "./redis_outage.ts";
+import { replicaForTask } from "./share_of_tasks.ts";
 import {
   type Act,
   type ChangeResult,
@@ -423,6 +424,10 @@ class RedisStore implements JobStore {
     if (this.#isShared === false) return true;
     if (this.#proof.isStopped) this.#rounds.want();
     return this.#proof.mayAct(act, this.#circle.others.size > 0);
+  }
+
+  fallsToThis(task: string): boolean {
+    return replicaForTask(task, [this.#id, ...this.#circle.others]) === this.#id;
   }
 
   async close(): Promise<void> {

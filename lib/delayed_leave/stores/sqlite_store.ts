@@ -31,6 +31,7 @@ export function createSqliteStore(options: JobsFileOptions): JobStore {
     },
     pass: () => Promise.resolve(),
     mayAct: () => true,
+    fallsToThis: () => true,
     close() {
       jobs?.close(options.log);
       jobs = undefined;

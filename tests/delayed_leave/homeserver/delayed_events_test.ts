@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createClientApi } from "../../../lib/delayed_leave/homeserver/client_api.ts";
+import { createClientApi } from "../../../lib/homeserver/client_api.ts";
 import {
   createDelayedEvents,
   type Outcome,

@@ -58,6 +58,7 @@ export function createFaultyStore(
     },
     pass: (event) => count(store.pass(event)),
     mayAct: (act) => !isDead && store.mayAct(act),
+    fallsToThis: (task) => store.fallsToThis(task),
     close: () => count(store.close()),
     get calls() {
       return calls;

@@ -1,14 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  type ClientApiOptions,
-  createClientApi,
-} from "../../../lib/delayed_leave/homeserver/client_api.ts";
-import { startHomeserver } from "../../fakes/homeserver.ts";
-import { failureOf, hopOf, startClient } from "../../net/fixtures.ts";
-import { createManualClock } from "../../support/manual_clock.ts";
-import { createTestCa } from "../../support/test_ca.ts";
-import { type Answer, createFakeClient, describeTarget } from "../../verification/fixtures.ts";
-import { settle } from "./virtual_time.ts";
+import { type ClientApiOptions, createClientApi } from "../../lib/homeserver/client_api.ts";
+import { startHomeserver } from "../fakes/homeserver.ts";
+import { failureOf, hopOf, startClient } from "../net/fixtures.ts";
+import { createManualClock } from "../support/manual_clock.ts";
+import { createTestCa } from "../support/test_ca.ts";
+import { type Answer, createFakeClient, describeTarget } from "../verification/fixtures.ts";
+import { settle } from "../delayed_leave/homeserver/virtual_time.ts";
 
 const PATH = "/.well-known/matrix/client";
 const HOUR_MS = 3_600_000;

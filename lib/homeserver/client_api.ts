@@ -1,12 +1,12 @@
 /** Where a homeserver's client API answers. */
 
-import type { Clock } from "../../clock.ts";
-import { ExpiringCache, type Lease } from "../../expiring_cache.ts";
-import { UpstreamError } from "../../matrix/errors.ts";
-import { isServerName } from "../../matrix/server_name.ts";
-import { fetchFollowingRedirects } from "../../net/follow_redirects.ts";
-import type { HttpClient } from "../../net/http_client.ts";
-import { type BaseTarget, targetOfUrl } from "../../net/target.ts";
+import type { Clock } from "../clock.ts";
+import { ExpiringCache, type Lease } from "../expiring_cache.ts";
+import { UpstreamError } from "../matrix/errors.ts";
+import { isServerName } from "../matrix/server_name.ts";
+import { fetchFollowingRedirects } from "../net/follow_redirects.ts";
+import type { HttpClient } from "../net/http_client.ts";
+import { type BaseTarget, targetOfUrl } from "../net/target.ts";
 
 /** Finds client APIs, and remembers them. */
 export interface ClientApi {
