@@ -6,6 +6,7 @@ import type { Config } from "./config/config.ts";
 import { withDeadline } from "./deadline.ts";
 import { composeDelegation } from "./delayed_leave/compose.ts";
 import type { JobStore } from "./delayed_leave/store.ts";
+import { createClientApi } from "./homeserver/client_api.ts";
 import { createDelegateEndpoint } from "./http/delegate_endpoint.ts";
 import { createHandler, type Handler } from "./http/handler.ts";
 import { createReadinessEndpoint } from "./http/readiness.ts";
@@ -120,14 +121,20 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     serviceToken: createServiceTokens({ apiKey: liveKit.key, sign, clock }),
   });
   const rooms = createRooms(twirp, clock);
+  const clientApi = createClientApi({
+    client,
+    clock,
+    isOwn,
+    overrides: config.csApiUrlOverrides,
+  });
   const delegation = composeDelegation(config, log, {
     ...effects,
+    clientApi,
     participants: createParticipants(twirp),
     ensureRoom: (room) => {
       rooms.forget(room);
       return rooms.ensure(room);
     },
-    isOwn,
   });
 
   const deps: TokenExchangeDeps = {

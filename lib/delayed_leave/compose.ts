@@ -9,7 +9,7 @@ import type { HttpClient } from "../net/http_client.ts";
 import type { Participants } from "../sfu/participants.ts";
 import type { SfuEvent } from "../sfu/sfu_event.ts";
 import type { LiveKitRoom } from "../signing/names.ts";
-import { createClientApi } from "../homeserver/client_api.ts";
+import type { ClientApi } from "../homeserver/client_api.ts";
 import { createDelayedEvents } from "./homeserver/delayed_events.ts";
 import { createDelayedLeaves, type DelayedLeaves } from "./delayed_leaves.ts";
 import { createHomeserverQueues } from "./homeserver/homeserver_queue.ts";
@@ -22,13 +22,12 @@ import { WatchedJobsByRoom } from "./watched_jobs.ts";
 export interface DelegationEffects {
   readonly clock: Clock;
   readonly client: HttpClient;
+  readonly clientApi: ClientApi;
   readonly random: () => number;
   readonly store: JobStore;
   readonly participants: Participants;
   /** @throws {SfuError} */
   readonly ensureRoom: (room: LiveKitRoom) => Promise<void>;
-  /** Whether the operator named a server. */
-  readonly isOwn: (serverName: string) => boolean;
 }
 
 /** What the rest of the service sees of it. */
@@ -47,14 +46,8 @@ export function composeDelegation(
   log: Logger,
   effects: DelegationEffects,
 ): DelegationService {
-  const { clock, client, isOwn, random, store } = effects;
+  const { clock, client, clientApi, random, store } = effects;
   const { mode, sanityCheckIntervalSeconds } = config.delegation;
-  const clientApi = createClientApi({
-    client,
-    clock,
-    isOwn,
-    overrides: config.csApiUrlOverrides,
-  });
   const perform = createHomeserverQueues({
     attempt: createDelayedEvents({ client, clientApi, clock }),
     clock,

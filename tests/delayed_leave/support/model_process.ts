@@ -5,6 +5,7 @@ import { loadConfig } from "../../../lib/config/load_config.ts";
 import { composeDelegation } from "../../../lib/delayed_leave/compose.ts";
 import type { Job } from "../../../lib/delayed_leave/job.ts";
 import type { JobStore } from "../../../lib/delayed_leave/store.ts";
+import { createClientApi } from "../../../lib/homeserver/client_api.ts";
 import type { Participants } from "../../../lib/sfu/participants.ts";
 import type { SfuEvent } from "../../../lib/sfu/sfu_event.ts";
 import { receiveWebhook } from "../../../lib/usecases/receive_webhook.ts";
@@ -75,14 +76,21 @@ export function createModelProcess(options: ModelProcessOptions): ModelProcess {
     listRooms: (names) => whileAlive(sfu.participants.listRooms(names)),
   };
   const client = homeserver.clientFor(id, clock);
-  const delegation = composeDelegation(createConfig(options.intervalMs), log, {
+  const config = createConfig(options.intervalMs);
+  const clientApi = createClientApi({
+    client,
+    clock,
+    isOwn: () => true,
+    overrides: config.csApiUrlOverrides,
+  });
+  const delegation = composeDelegation(config, log, {
     clock,
     client,
+    clientApi,
     random,
     store,
     participants,
     ensureRoom: (room) => whileAlive(sfu.ensureRoom(room)),
-    isOwn: () => true,
   });
 
   return {
