@@ -28,6 +28,8 @@ export type Endpoint = (request: Request, context: RequestContext) => Promise<Re
 export interface Route {
   readonly GET?: Endpoint;
   readonly POST?: Endpoint;
+  /** Who calls it, which decides about CORS; absent: web pages, without credentials of theirs. */
+  readonly callers?: "matrix-clients" | "servers";
   /** How many POST requests may be in work; absent for probes, which are always answered. */
   readonly limit?: WorkLimit;
 }

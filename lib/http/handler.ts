@@ -4,7 +4,7 @@ import type { Logger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import { type Hop, MatrixError, UpstreamError } from "../matrix/errors.ts";
 import { describeError } from "../observability/logger.ts";
-import { CORS_HEADERS } from "./cors.ts";
+import { CLIENT_API_CORS_HEADERS, CORS_HEADERS } from "./cors.ts";
 import type { Reply, RequestContext, Route } from "./endpoint.ts";
 import { errorReply, MethodNotAllowedError } from "./error_response.ts";
 import { LostBodyError } from "./read_json.ts";
@@ -68,7 +68,7 @@ export function createHandler({ routes, log, nextRequestId }: HandlerOptions): H
     } finally {
       if (--inHand === 0) tellIdle();
     }
-    return respond(reply, request.method, context.requestId);
+    return respond(reply, request.method, { ...corsOf(route), "x-request-id": context.requestId });
   }
 
   function drain(): Promise<void> {
@@ -89,7 +89,9 @@ async function call(
   route: Route | undefined,
 ): Promise<Reply> {
   // Also for unknown paths: a preflight that fails would hide the 404 itself from the client.
-  if (request.method === "OPTIONS") return { status: STATUS_CODE.OK };
+  if (request.method === "OPTIONS" && route?.callers !== "servers") {
+    return { status: STATUS_CODE.OK };
+  }
   if (route === undefined) {
     throw new MatrixError("M_UNRECOGNIZED", STATUS_CODE.NotFound, "Unrecognized request");
   }
@@ -110,12 +112,20 @@ function allowedMethods(route: Route): string[] {
   return [...(route.GET === undefined ? [] : ["GET", "HEAD"]), ...(route.POST ? ["POST"] : [])];
 }
 
-function respond(reply: Reply, method: string, requestId: string): Response {
+function corsOf(route: Route | undefined): Readonly<Record<string, string>> {
+  if (route?.callers === "servers") return {};
+  return route?.callers === "matrix-clients" ? CLIENT_API_CORS_HEADERS : CORS_HEADERS;
+}
+
+function respond(
+  reply: Reply,
+  method: string,
+  common: Readonly<Record<string, string>>,
+): Response {
   const headers: Record<string, string> = {
-    ...CORS_HEADERS,
+    ...common,
     // Tokens are nobody's to keep, and compressing these few bytes costs more than it saves.
     "cache-control": "no-store, no-transform",
-    "x-request-id": requestId,
     ...reply.headers,
   };
   if (reply.contentType !== undefined) headers["content-type"] = reply.contentType;

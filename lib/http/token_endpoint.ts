@@ -1,10 +1,10 @@
 import type { OpenIdToken } from "../matrix/wire.ts";
 import type { TokenExchange } from "../usecases/exchange_token.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { createOpenIdEndpoint, type OpenIdEndpointDeps } from "./openid_endpoint.ts";
+import { createJsonEndpoint, type JsonEndpointDeps } from "./json_endpoint.ts";
 
 /** What the two token endpoints differ in. */
-export interface TokenEndpointOptions<Body> extends OpenIdEndpointDeps {
+export interface TokenEndpointOptions<Body> extends JsonEndpointDeps {
   readonly parse: (body: unknown) => Body;
   /** @param deadline In the terms of `clock.monotonic`. */
   readonly exchange: (body: Body, deadline: number) => Promise<TokenExchange>;
@@ -14,9 +14,12 @@ export interface TokenEndpointOptions<Body> extends OpenIdEndpointDeps {
 export function createTokenEndpoint<Body extends { readonly openIdToken: OpenIdToken }>(
   { exchange, ...options }: TokenEndpointOptions<Body>,
 ): Endpoint {
-  return createOpenIdEndpoint({
+  return createJsonEndpoint({
     ...options,
-    act: exchange,
+    // The body tells.
+    identify: () => undefined,
+    serverOf: (body) => body.openIdToken.serverName,
+    act: (body, _caller, deadline) => exchange(body, deadline),
     message: "issued a join token",
     facts: ({ access, isLeaveDelegated }) => ({
       access,

@@ -8,7 +8,17 @@
  */
 
 import { Secret } from "../secret.ts";
+import { isDelayId } from "./delay_id.ts";
 import { InvalidRequestError } from "./errors.ts";
+import {
+  describeMissing,
+  type Fields,
+  namesOfEmpty,
+  readInteger,
+  readObject,
+  readString,
+  refuseIf,
+} from "./fields.ts";
 
 /** What a homeserver's OpenID endpoint gave to the client. */
 export interface OpenIdToken {
@@ -50,10 +60,7 @@ export interface DelegateRequest extends GetTokenRequest {
   readonly delayedLeave: DelayedLeave;
 }
 
-const MAX_DELAY_ID_BYTES = 255;
 const MAX_DELAY_MS = 86_400_000;
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Reads the body of `POST /sfu/get`.
@@ -127,7 +134,7 @@ function readMember(fields: Fields) {
     "member.claimed_user_id": claimedUserId,
     "member.claimed_device_id": claimedDeviceId,
   };
-  const missing = Object.entries(required).filter(([, value]) => value === "").map(([name]) => name)
+  const missing = namesOfEmpty(required)
     .concat(openId.missing.map((name) => `openid_token.${name}`));
   const request = {
     roomId,
@@ -138,10 +145,6 @@ function readMember(fields: Fields) {
     openIdToken: openId.token,
   };
   return { request, missing };
-}
-
-function describeMissing(names: readonly string[]): string[] {
-  return names.length > 0 ? [`Missing parameters: ${names.join(", ")}`] : [];
 }
 
 function readOpenIdToken(fields: Fields): { token: OpenIdToken; missing: string[] } {
@@ -166,8 +169,7 @@ function readDelay(fields: Fields): { leave: DelayedLeave | undefined; faults: s
   if (delayId === "" || delayTimeoutMs <= 0) {
     return { leave: undefined, faults: ["delay_id and delay_timeout must be given together"] };
   }
-  // It becomes a segment of a path on the homeserver, where dots would lead to another one.
-  if (delayId === "." || delayId === ".." || byteLength(delayId) > MAX_DELAY_ID_BYTES) {
+  if (!isDelayId(delayId)) {
     return { leave: undefined, faults: ["delay_id is no ID of a delayed event"] };
   }
   return {
@@ -177,35 +179,4 @@ function readDelay(fields: Fields): { leave: DelayedLeave | undefined; faults: s
     },
     faults: [],
   };
-}
-
-function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
-}
-
-function readObject(value: unknown): Fields {
-  if (value === null) return {};
-  if (typeof value !== "object" || Array.isArray(value)) throw notJson();
-  return value as Fields;
-}
-
-function readString(fields: Fields, name: string): string {
-  const value = fields[name] ?? "";
-  // A lone surrogate is no text: it could not be hashed, sent or compared as UTF-8.
-  if (typeof value !== "string" || !value.isWellFormed()) throw notJson();
-  return value;
-}
-
-function readInteger(fields: Fields, name: string): number {
-  const value = fields[name] ?? 0;
-  if (!Number.isInteger(value)) throw notJson();
-  return value as number;
-}
-
-function refuseIf(faults: readonly string[]): void {
-  if (faults.length > 0) throw new InvalidRequestError("M_BAD_JSON", faults.join("; "));
-}
-
-function notJson(): InvalidRequestError {
-  return new InvalidRequestError("M_NOT_JSON", "Error reading request");
 }

@@ -27,8 +27,8 @@ export const FULL_ACCESS_ONLY =
 
 /** How long keeping a job may take: long enough for a store that stumbles. */
 const KEEP_TIMEOUT_MS = 8_000;
-/** Enough for a file and its redirects. */
-const RESOLVE_TIMEOUT_MS = 6_000;
+/** For finding a client API: enough for a file and its redirects. */
+export const RESOLVE_TIMEOUT_MS = 6_000;
 
 /**
  * Finds out where the leave is to be sent, before anything else is done that

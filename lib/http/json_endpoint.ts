@@ -1,23 +1,26 @@
 import type { Logger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import type { Clock } from "../clock.ts";
-import type { OpenIdToken } from "../matrix/wire.ts";
 import type { Pseudonym } from "../observability/pseudonym.ts";
-import type { Endpoint, RequestContext } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { parseJson, readBody } from "./read_json.ts";
 
-/** What every endpoint that takes an OpenID token needs. */
-export interface OpenIdEndpointDeps {
+/** What every endpoint that acts for a Matrix user needs. */
+export interface JsonEndpointDeps {
   readonly log: Logger;
   readonly pseudonym: Pseudonym;
   readonly clock: Clock;
 }
 
 /** What those endpoints differ in. */
-export interface OpenIdEndpointOptions<Body, Result> extends OpenIdEndpointDeps {
+export interface JsonEndpointOptions<Caller, Body, Result> extends JsonEndpointDeps {
+  /** Finds out who calls, before the body is read. */
+  readonly identify: (request: Request) => Caller;
   readonly parse: (body: unknown) => Body;
+  /** The server whose user it is, for the log. */
+  readonly serverOf: (body: Body, caller: Caller) => string;
   /** @param deadline In the terms of `clock.monotonic`. */
-  readonly act: (body: Body, deadline: number) => Promise<Result>;
+  readonly act: (body: Body, caller: Caller, deadline: number) => Promise<Result>;
   /** What the log says of it. */
   readonly message: string;
   /** What the log line has beside server, user and room. */
@@ -31,21 +34,24 @@ const BODY_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
 /** Makes an endpoint that acts for a Matrix user: JSON in, JSON out, and one log line each. */
-export function createOpenIdEndpoint<
-  Body extends { readonly openIdToken: OpenIdToken },
+export function createJsonEndpoint<
+  Caller,
+  Body,
   Result extends { readonly userId: string; readonly room: string },
->(options: OpenIdEndpointOptions<Body, Result>): Endpoint {
+>(options: JsonEndpointOptions<Caller, Body, Result>): Endpoint {
   const { clock, log, pseudonym } = options;
   const limits = { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS, clock };
-  return async (request, context: RequestContext) => {
+  return async (request, context) => {
     const startedAt = clock.monotonic();
+    const caller = options.identify(request);
     const body = options.parse(parseJson(await readBody(request, limits)));
-    context.facts.server = body.openIdToken.serverName;
-    const result = await options.act(body, startedAt + REQUEST_TIMEOUT_MS);
+    const server = options.serverOf(body, caller);
+    context.facts.server = server;
+    const result = await options.act(body, caller, startedAt + REQUEST_TIMEOUT_MS);
     log.info(options.message, {
       endpoint: context.route,
       ...options.facts(result),
-      server: body.openIdToken.serverName,
+      server,
       ms: Math.round(clock.monotonic() - startedAt),
       user: pseudonym(result.userId),
       room: result.room,
