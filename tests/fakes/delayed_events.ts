@@ -13,6 +13,25 @@ export interface PerformedAction {
   readonly status: number;
   /** Milliseconds of the clock's `monotonic`. */
   readonly at: number;
+  /** In whose name the application service asked: its `user_id`, empty for none. Absent without token. */
+  readonly asUser?: string;
+}
+
+/** A request to see a delayed event, and how it was answered. */
+export interface DelayedEventLookup {
+  readonly delayId: string;
+  /** The `user_id` that came with it, empty for none. */
+  readonly asUser: string;
+  readonly status: number;
+}
+
+/** What a scheduled event is about. Only whose it is decides who may see it. */
+export interface DelayedEventContent {
+  /** The owner; nobody may see an event that has none. */
+  readonly userId?: string;
+  readonly roomId?: string;
+  readonly type?: string;
+  readonly stateKey?: string;
 }
 
 /** What has become of an event. */
@@ -33,6 +52,12 @@ export interface DelayedEventsSettings {
   rateLimit?: { perSecond: number; burst: number };
   /** Senders of these events may not send any more: 403 once, and the event is gone. */
   forbidden: Set<string>;
+  /** The application service's token, the only one that is good; none is unless told. */
+  asToken?: string;
+  /** Whether the application service may ask in a user's name; it may for everybody unless told. */
+  isInNamespace?(userId: string): boolean;
+  /** Answers a request to see an event in place of the homeserver; `undefined` lets that answer. */
+  answerLookup?(delayId: string, asUser: string): DelayedAnswer | undefined;
   /** Answers an action in place of the homeserver, which then does nothing; `undefined` lets it act. */
   fail?(action: DelayedAction, delayId: string): DelayedAnswer | undefined;
 }
@@ -49,8 +74,10 @@ export interface DelayedEvents {
   readonly settings: DelayedEventsSettings;
   /** Every action so far, oldest first. Tests may empty it. */
   readonly actions: PerformedAction[];
+  /** Every request to see an event, with a good token, oldest first. Tests may empty it. */
+  readonly lookups: DelayedEventLookup[];
   /** Schedules an event, as a client does. */
-  schedule(delayId: string, delayMs: number): void;
+  schedule(delayId: string, delayMs: number, content?: DelayedEventContent): void;
   /** Lets the delay end now. */
   fire(delayId: string): void;
   state(delayId: string): DelayedEventState;
@@ -60,8 +87,8 @@ export interface DelayedEvents {
   performed(count: number): Promise<void>;
   /** Resolves once an event is no longer scheduled, with what became of it. */
   ended(delayId: string): Promise<DelayedEventState>;
-  /** Performs an action without HTTP. */
-  act(delayId: string, action: DelayedAction): DelayedAnswer;
+  /** Performs an action without HTTP; `asUser` as in what is recorded of it. */
+  act(delayId: string, action: DelayedAction, asUser?: string): DelayedAnswer;
   /** Answers a request for a delayed event; `undefined` for other requests. */
   respond(request: Request): Promise<DelayedAnswer | undefined>;
   /** Ends all timers. */
@@ -70,6 +97,9 @@ export interface DelayedEvents {
 
 interface Event {
   readonly delayMs: number;
+  readonly content: DelayedEventContent;
+  /** Milliseconds since the Unix epoch: when the delay began, or began anew. */
+  since: number;
   state: DelayedEventState;
   cancelTimer: () => void;
 }
@@ -110,6 +140,7 @@ export function createDelayedEvents(clock: Clock = realTime): DelayedEvents {
   const settings: DelayedEventsSettings = { paths: "unstable", forbidden: new Set() };
   const events = new Map<string, Event>();
   const actions: PerformedAction[] = [];
+  const lookups: DelayedEventLookup[] = [];
   const performed = new Counter();
   const endings = new Map<string, PromiseWithResolvers<DelayedEventState>>();
   let bucket = { count: 0, since: 0 };
@@ -122,6 +153,7 @@ export function createDelayedEvents(clock: Clock = realTime): DelayedEvents {
 
   function start(delayId: string, event: Event): void {
     event.cancelTimer();
+    event.since = clock.now();
     event.cancelTimer = clock.after(event.delayMs, () => end(delayId, event, "timed-out"));
   }
 
@@ -157,19 +189,61 @@ export function createDelayedEvents(clock: Clock = realTime): DelayedEvents {
     return { status: 200, body: {} };
   }
 
-  function act(delayId: string, action: DelayedAction): DelayedAnswer {
+  function act(delayId: string, action: DelayedAction, asUser?: string): DelayedAnswer {
     const answer = perform(delayId, action);
-    actions.push({ delayId, action, status: answer.status, at: clock.monotonic() });
+    actions.push({
+      delayId,
+      action,
+      status: answer.status,
+      at: clock.monotonic(),
+      ...(asUser !== undefined && { asUser }),
+    });
     performed.increment();
     return answer;
+  }
+
+  /** @returns In whose name, empty for nobody's; `undefined` without token; or the refusal. */
+  function authenticate(request: Request): string | undefined | DelayedAnswer {
+    const authorization = request.headers.get("authorization");
+    if (authorization === null) return undefined;
+    if (settings.asToken === undefined || authorization !== `Bearer ${settings.asToken}`) {
+      return matrixError(401, "M_UNKNOWN_TOKEN", "Invalid access token passed.");
+    }
+    const userId = new URL(request.url).searchParams.get("user_id");
+    if (userId !== null && settings.isInNamespace?.(userId) === false) {
+      const error = "Application service cannot masquerade as this user";
+      return matrixError(403, "M_FORBIDDEN", error);
+    }
+    return userId ?? "";
+  }
+
+  function look(delayId: string, asUser: string): DelayedAnswer {
+    const event = events.get(delayId);
+    const given = settings.answerLookup?.(delayId, asUser) ?? limited();
+    if (given !== undefined) return given;
+    if (event?.state !== "scheduled" || event.content.userId !== asUser) {
+      return matrixError(404, "M_NOT_FOUND", "Delayed event not found");
+    }
+    const { roomId = "!room:example.org", type = "m.call.member", stateKey } = event.content;
+    const body = {
+      delay_id: delayId,
+      room_id: roomId,
+      type,
+      ...(stateKey !== undefined && { state_key: stateKey }),
+      delay_ms: event.delayMs,
+      delayed_since_ts: event.since,
+      content: {},
+    };
+    return { status: 200, body };
   }
 
   return {
     settings,
     actions,
-    schedule(delayId, delayMs) {
+    lookups,
+    schedule(delayId, delayMs, content = {}) {
       events.get(delayId)?.cancelTimer();
-      const event: Event = { delayMs, state: "scheduled", cancelTimer() {} };
+      const event: Event = { delayMs, content, since: 0, state: "scheduled", cancelTimer() {} };
       events.set(delayId, event);
       start(delayId, event);
     },
@@ -197,10 +271,15 @@ export function createDelayedEvents(clock: Clock = realTime): DelayedEvents {
       const [, stable, encodedId, named] = match;
       const wanted = stable === undefined ? "unstable" : "stable";
       if (settings.paths !== wanted && settings.paths !== "both") return UNRECOGNIZED;
-      if (request.method !== "POST") return matrixError(401, "M_MISSING_TOKEN", "Missing token");
-      // No token is one of the two that will do; the fake issues none, so any other is a bad one.
-      if (request.headers.has("authorization")) {
-        return matrixError(401, "M_UNKNOWN_TOKEN", "Invalid access token passed.");
+      const asUser = authenticate(request);
+      if (typeof asUser === "object") return asUser;
+      const delayId = decodeURIComponent(encodedId!);
+      if (request.method !== "POST") {
+        if (asUser === undefined) return matrixError(401, "M_MISSING_TOKEN", "Missing token");
+        if (named !== undefined) return UNRECOGNIZED;
+        const answer = look(delayId, asUser);
+        lookups.push({ delayId, asUser, status: answer.status });
+        return answer;
       }
       let body: unknown;
       try {
@@ -215,7 +294,7 @@ export function createDelayedEvents(clock: Clock = realTime): DelayedEvents {
         if (action === undefined) return matrixError(400, "M_MISSING_PARAM", "Missing action");
         if (!isAction(action)) return matrixError(400, "M_INVALID_PARAM", "Unknown action");
       }
-      return isAction(action) ? act(decodeURIComponent(encodedId!), action) : UNRECOGNIZED;
+      return isAction(action) ? act(delayId, action, asUser) : UNRECOGNIZED;
     },
     close() {
       for (const event of events.values()) event.cancelTimer();

@@ -133,3 +133,62 @@ Deno.test("startHomeserver() ends real delays", async () => {
   homeserver.delayedEvents.schedule("a", 1);
   assertEquals(await homeserver.delayedEvents.ended("a"), "timed-out");
 });
+
+Deno.test("startHomeserver() shows an event to its owner only, and only to the application service", async () => {
+  await using homeserver = startHomeserver({ users: {}, appService: { asToken: "as" } });
+  const { url, delayedEvents } = homeserver;
+  delayedEvents.schedule("a/b", 3_600_000, {
+    userId: "@alice:example.org",
+    roomId: "!room",
+    stateKey: "_@alice:example.org_D",
+  });
+  delayedEvents.schedule("nobodys", 3_600_000);
+  const see = async (id: string, asUser?: string, token: string | null = "as") => {
+    const query = asUser === undefined ? "" : `?user_id=${encodeURIComponent(asUser)}`;
+    const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+    const response = await fetch(`${url}${UNSTABLE}/${id}${query}`, { headers });
+    const { errcode, room_id, delay_ms, state_key } = await response.json();
+    return [response.status, errcode ?? [room_id, delay_ms, state_key]];
+  };
+  const alice = "@alice:example.org";
+  assertEquals(await see("a%2Fb", alice), [200, [
+    "!room",
+    3_600_000,
+    "_@alice:example.org_D",
+  ]]);
+  assertEquals(await see("a%2Fb", "@bob:example.org"), [404, "M_NOT_FOUND"]);
+  assertEquals(await see("a%2Fb"), [404, "M_NOT_FOUND"]);
+  assertEquals(await see("nobodys", alice), [404, "M_NOT_FOUND"]);
+  assertEquals(await see("a%2Fb", alice, "other"), [401, "M_UNKNOWN_TOKEN"]);
+  assertEquals(await see("a%2Fb", alice, null), [401, "M_MISSING_TOKEN"]);
+  delayedEvents.settings.isInNamespace = () => false;
+  assertEquals(await see("a%2Fb", alice), [403, "M_FORBIDDEN"]);
+  delete delayedEvents.settings.isInNamespace;
+  delayedEvents.settings.answerLookup = () => ({ status: 200, body: { room_id: "!other" } });
+  assertEquals(await see("a%2Fb", alice), [200, ["!other", undefined, undefined]]);
+  delete delayedEvents.settings.answerLookup;
+  delayedEvents.act("a/b", "send");
+  assertEquals(await see("a%2Fb", alice), [404, "M_NOT_FOUND"]);
+  assertEquals(delayedEvents.lookups.map(({ asUser, status }) => [asUser, status]), [
+    [alice, 200],
+    ["@bob:example.org", 404],
+    ["", 404],
+    [alice, 404],
+    [alice, 200],
+    [alice, 404],
+  ]);
+});
+
+Deno.test("startHomeserver() records in whose name an action came", async () => {
+  await using homeserver = startHomeserver({ users: {}, appService: { asToken: "as" } });
+  const { url, delayedEvents } = homeserver;
+  delayedEvents.schedule("a", 3_600_000);
+  const good = { authorization: "Bearer as" };
+  const restart = `${url}${UNSTABLE}/a/restart`;
+  assertEquals(await post(`${restart}?user_id=%40alice%3Ab`, "{}", good), [200, "ok"]);
+  assertEquals(await post(restart, "{}", good), [200, "ok"]);
+  assertEquals(await post(restart), [200, "ok"]);
+  const bad = { authorization: "Bearer bad" };
+  assertEquals(await post(restart, "{}", bad), [401, "M_UNKNOWN_TOKEN"]);
+  assertEquals(delayedEvents.actions.map(({ asUser }) => asUser), ["@alice:b", "", undefined]);
+});

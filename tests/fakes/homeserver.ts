@@ -1,5 +1,6 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { TestCertificate } from "../support/test_ca.ts";
+import { type AppService, type AppServiceSettings, createAppService } from "./app_service.ts";
 import { createDelayedEvents, type DelayedEvents } from "./delayed_events.ts";
 import { delay, type HttpServer, type SeenRequest, startHttpServer } from "./http_server.ts";
 
@@ -28,6 +29,8 @@ export interface HomeserverOptions extends HomeserverSettings {
   hostname?: string;
   /** Ends the delays of delayed events; real time unless told. */
   clock?: Clock;
+  /** Its application service; without, nobody has a good token. `asToken` is for delayed events too. */
+  appService?: Partial<AppServiceSettings> & { asToken: string };
 }
 
 /** A fake homeserver that listens. `await using homeserver = …` closes it with the block. */
@@ -38,13 +41,15 @@ export interface Homeserver extends HttpServer {
   readonly settings: HomeserverSettings;
   /** Its delayed events, and what was asked of them. */
   readonly delayedEvents: DelayedEvents;
+  /** What it does for its application service, and what it was asked. */
+  readonly appService: AppService;
 }
 
 const USERINFO_PATH = "/_matrix/federation/v1/openid/userinfo";
 
 /**
- * Starts a homeserver that can do two things, in the words that Synapse uses: tell whom an OpenID
- * token belongs to, and keep delayed events.
+ * Starts a homeserver that can do three things, in the words that Synapse uses: tell whom an OpenID
+ * token belongs to, keep delayed events, and serve its application service, if it has one.
  *
  * @example A token and its user
  * ```ts
@@ -62,8 +67,9 @@ const USERINFO_PATH = "/_matrix/federation/v1/openid/userinfo";
  * @returns The homeserver, listening already.
  */
 export function startHomeserver(options: HomeserverOptions): Homeserver {
-  const { tls, hostname, clock, ...settings } = options;
+  const { tls, hostname, clock, appService: registration, ...settings } = options;
   const delayedEvents = createDelayedEvents(clock);
+  if (registration !== undefined) delayedEvents.settings.asToken = registration.asToken;
   const server = startHttpServer({
     ...(tls && { tls }),
     ...(hostname !== undefined && { hostname }),
@@ -87,13 +93,16 @@ export function startHomeserver(options: HomeserverOptions): Homeserver {
         default: {
           // What has been asked for is done, however late the answer comes.
           const answer = await delayedEvents.respond(request);
-          if (answer === undefined) break;
+          if (answer === undefined) {
+            if (registration === undefined) break;
+            return await appService.respond(request) ?? unrecognized();
+          }
           if (settings.delayMs !== undefined) await delay(settings.delayMs, closing);
           const { status, headers = {}, body } = answer;
           return Response.json(body, { status, headers });
         }
       }
-      return matrixError(404, "M_UNRECOGNIZED", "Unrecognized request");
+      return unrecognized();
     },
   });
   const closeServer = server.close;
@@ -102,10 +111,12 @@ export function startHomeserver(options: HomeserverOptions): Homeserver {
     await closeServer();
   };
   const serverName = `localhost:${server.port}`;
+  const appService = createAppService(registration ?? { asToken: "" }, serverName);
   return Object.assign(server, {
     serverName,
     settings,
     delayedEvents,
+    appService,
     close,
     [Symbol.asyncDispose]: close,
   });
@@ -119,6 +130,8 @@ function userinfo(token: string | null, users: Record<string, string>): Response
   }
   return Response.json({ sub: users[token] });
 }
+
+const unrecognized = () => matrixError(404, "M_UNRECOGNIZED", "Unrecognized request");
 
 function matrixError(status: number, errcode: string, error: string): Response {
   return Response.json({ errcode, error }, { status });
