@@ -10,6 +10,7 @@ import type { Participants } from "../sfu/participants.ts";
 import type { SfuEvent } from "../sfu/sfu_event.ts";
 import type { LiveKitRoom } from "../signing/names.ts";
 import type { ClientApi } from "../homeserver/client_api.ts";
+import { actingUserOf } from "./homeserver/app_service.ts";
 import { createDelayedEvents } from "./homeserver/delayed_events.ts";
 import { createDelayedLeaves, type DelayedLeaves } from "./delayed_leaves.ts";
 import { createHomeserverQueues } from "./homeserver/homeserver_queue.ts";
@@ -48,8 +49,15 @@ export function composeDelegation(
 ): DelegationService {
   const { clock, client, clientApi, random, store } = effects;
   const { mode, sanityCheckIntervalSeconds } = config.delegation;
+  const { appService } = config;
   const perform = createHomeserverQueues({
-    attempt: createDelayedEvents({ client, clientApi, clock }),
+    attempt: createDelayedEvents({
+      client,
+      clientApi,
+      clock,
+      ...(appService && { appService }),
+    }),
+    hasToken: (job) => actingUserOf(job, appService) !== undefined,
     clock,
     random,
     log,

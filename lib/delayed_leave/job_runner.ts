@@ -5,11 +5,11 @@ import type { Clock } from "../clock.ts";
 import { withDeadline } from "../deadline.ts";
 import type { LiveKitIdentity } from "../signing/names.ts";
 import { AbsenceCheck, type Doubt, doubtAfter, FOUND_MISSING } from "./absence_check.ts";
+import { ArrivalCheck } from "./arrival_check.ts";
 import type { ActionResult, PerformAction } from "./homeserver_action.ts";
 import type { Job, StoredJob } from "./job.ts";
-import { nextLookMs } from "./next_look.ts";
 import type { ParticipantEvent } from "./participant_event.ts";
-import { restartAfterMs, sendBudgetMs, waitingMs } from "./restart_schedule.ts";
+import { patienceOf, restartAfterMs, sendBudgetMs } from "./restart_schedule.ts";
 import type { SfuView, Sighting, WatchedJob } from "./sfu_view.ts";
 import { type JobState, nextState, type Signal } from "./state.ts";
 
@@ -32,13 +32,9 @@ export interface JobRunnerDeps {
   };
 }
 
-/** The longest wait before looking again for who has not come yet. */
-const EXPECT_AGAIN_MS = 60_000;
 /** Restarts of long delays that fall due within so much time go together, which costs a fifth less. */
 const TOGETHER_MS = 200;
 const LONG_DELAY_MS = 10_000;
-/** The last look for somebody who never came must not delay the leave. */
-const LAST_LOOK_MS = 1_000;
 /** Connections whose end is remembered, so that news that come late or twice are recognised. */
 const MAX_ENDED = 4;
 
@@ -53,7 +49,8 @@ interface EndedConnection {
 
 /**
  * Runs one job: keeps the delayed event alive while the participant is in the
- * call, and has it sent when the participant is gone.
+ * call, and has it sent when the participant is gone. A job that came through the
+ * homeserver keeps it alive while the participant is awaited, too.
  *
  * Nobody is taken for gone on hearsay. Only hanging up is believed at once; after
  * any other end of a connection the SFU is asked, twice half a second apart, as
@@ -78,8 +75,8 @@ export class JobRunner implements WatchedJob {
   #sid: string | undefined;
   #ended: EndedConnection[] | undefined;
   #cancelTimer: (() => void) | undefined;
-  /** There while it is not certain that the participant still is. */
-  #absenceCheck: AbsenceCheck | undefined;
+  /** What looks for the participant: before they come, or while it is not certain that they are there. */
+  #check: AbsenceCheck | ArrivalCheck | undefined;
 
   /**
    * @param stored A new job, or one that was kept; {@linkcode JobRunner.start} sets it going.
@@ -185,6 +182,10 @@ export class JobRunner implements WatchedJob {
     else this.#confirm(isOther ? { ...doubtAfter(reason), isTold: false } : doubtAfter(reason));
   }
 
+  get #absenceCheck(): AbsenceCheck | undefined {
+    return this.#check instanceof AbsenceCheck ? this.#check : undefined;
+  }
+
   #see(sid: string | undefined): void {
     this.seenAt = this.#deps.clock.monotonic();
     if (sid !== undefined) this.#sid = sid;
@@ -204,7 +205,8 @@ export class JobRunner implements WatchedJob {
     const from = this.#state;
     const to = nextState(from, signal);
     if (to === from) {
-      if (signal === "DelayedEventReset" && to === "Connected") void this.#restart();
+      const isAlive = to === "Connected" || to === "WaitingForInitialConnect";
+      if (signal === "DelayedEventReset" && isAlive) void this.#restart();
       return;
     }
     this.#deps.log.debug("a job has changed its state", {
@@ -212,8 +214,17 @@ export class JobRunner implements WatchedJob {
       signal,
       server: this.job.serverName,
     });
-    if (to === "Connected") this.#connect(this.#deps.clock.monotonic() + this.job.delayTimeoutMs);
+    if (to === "Connected") this.#connect(this.#deadlineOnArrival);
     else this.#leaveFor(to);
+  }
+
+  /** How long the restart may be tried that comes with a participant. */
+  get #deadlineOnArrival(): number {
+    const { isThroughHomeserver, delayTimeoutMs } = this.job;
+    // What was restarted while it waited is known to end then. Of an event that was not, nobody
+    // knows what its client has done with it meanwhile.
+    if (isThroughHomeserver === true) return this.#deadline;
+    return this.#deps.clock.monotonic() + delayTimeoutMs;
   }
 
   // How long before the hand-over the event was scheduled is unknown, hence the restart at once.
@@ -316,44 +327,27 @@ export class JobRunner implements WatchedJob {
     host.onDone(this);
   }
 
-  /** Looks for a participant who has not come yet, until it is pointless. */
+  /** Looks for a participant who has not come yet. */
   #await(): void {
-    const { clock, random } = this.#deps;
-    const startedAt = clock.monotonic();
-    const waitUntil = startedAt + waitingMs(this.#deadline - startedAt);
-    let looks = 0;
-    const isWaiting = this.#whileHere();
-
-    const step = async () => {
-      this.#cancelTimer = undefined;
-      const isLast = clock.monotonic() >= waitUntil;
-      const sighting = await this.#look(isLast ? LAST_LOOK_MS : undefined);
-      if (!isWaiting()) return;
-      if (sighting.kind === "present") {
-        this.#see(sighting.sid);
+    const { job } = this;
+    this.#check = new ArrivalCheck(patienceOf(job, this.#deps.clock.monotonic(), this.#deadline), {
+      ...this.#deps,
+      look: (timeoutMs) => this.#look(timeoutMs),
+      onPresent: (sid) => {
+        this.#see(sid);
         this.#signal("ParticipantLookupSuccessful");
-        return;
-      }
-      const now = clock.monotonic();
-      // An SFU that only rests may have the participant; the homeserver's own timer has not.
-      const isPointless = !(sighting.kind === "unknown" && sighting.everAnswered) ||
-        now >= this.#deadline;
-      if (isLast && isPointless) {
-        this.#signal("WaitingStateTimedOut");
-        return;
-      }
-      const wait = nextLookMs(++looks, EXPECT_AGAIN_MS, random());
-      this.#cancelTimer = clock.after(isLast ? wait : Math.min(wait, waitUntil - now), step);
-    };
-    void step();
+      },
+      onMissed: () => this.#signal("WaitingStateTimedOut"),
+    });
+    if (job.isThroughHomeserver === true) this.#signal("DelayedEventReset");
   }
 
   /** Makes sure whether the participant is gone. */
   #confirm(reason: Doubt): void {
     // What the SFU has told once stays told.
     const isTold = reason.isTold || this.#absenceCheck?.doubt.isTold === true;
-    this.#absenceCheck?.end();
-    this.#absenceCheck = new AbsenceCheck({ ...reason, isTold }, {
+    this.#check?.end();
+    this.#check = new AbsenceCheck({ ...reason, isTold }, {
       ...this.#deps,
       look: () => this.#look(),
       onPresent: (sid) => this.#see(sid),
@@ -363,8 +357,8 @@ export class JobRunner implements WatchedJob {
 
   /** The participant is there, or it does not matter any more. */
   #settle(): void {
-    this.#absenceCheck?.end();
-    this.#absenceCheck = undefined;
+    this.#check?.end();
+    this.#check = undefined;
   }
 
   /** Looks for the participant. A connection whose end has been told is as good as none. */

@@ -1,11 +1,19 @@
 /** When things are done with a delayed event. All times are milliseconds. */
 
+import type { Patience } from "./arrival_check.ts";
+import type { Job } from "./job.ts";
+
 /** A restart comes this late at the latest, as a part of the delay; a clock's step is still to come. */
 const LATEST_PART = 0.84;
 /** So long before the end, unless that were in the first half: time for several attempts. */
 const EARLY_MS = 20_000;
 /** Restarts are spread over this part of the delay. */
 const SPREAD_PART = 0.1;
+/**
+ * Who has been given a token by the homeserver's leave may come within its lifetime, however short
+ * the delay is: until then the event is kept alive for them.
+ */
+const JOIN_TOKEN_MS = 10 * 60_000;
 /** No job is restarted more than four times a second. */
 const SHORTEST_MS = 250;
 const HOUR_MS = 3_600_000;
@@ -38,12 +46,22 @@ export function restartAfterMs(delayTimeoutMs: number, random: () => number): nu
 }
 
 /**
- * How long to wait for a participant who has not joined yet.
+ * How long to wait for a participant who has not joined yet. A stand-alone job
+ * waits for the delay, an hour at most, and no longer than the event lives. One
+ * through the homeserver keeps the event alive, and so has to end by itself.
  *
- * @returns The delay, an hour at most.
+ * @param now Milliseconds of the monotonic clock.
+ * @param deadline When the homeserver sends the event by itself, unless it is restarted.
  */
-export function waitingMs(delayTimeoutMs: number): number {
-  return Math.min(delayTimeoutMs, HOUR_MS);
+export function patienceOf(
+  { isThroughHomeserver }: Pick<Job, "isThroughHomeserver">,
+  now: number,
+  deadline: number,
+): Patience {
+  if (isThroughHomeserver === true) {
+    return { until: now + JOIN_TOKEN_MS, untilAtMost: now + HOUR_MS };
+  }
+  return { until: Math.min(deadline, now + HOUR_MS), untilAtMost: deadline };
 }
 
 /**

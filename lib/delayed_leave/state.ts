@@ -3,7 +3,8 @@
 /**
  * Where a job stands.
  *
- * - `WaitingForInitialConnect`: the participant has not been seen yet; nothing is called.
+ * - `WaitingForInitialConnect`: the participant has not been seen yet. A stand-alone job calls
+ *   nothing then; one through the homeserver keeps the delayed event alive.
  * - `Connected`: the participant is in the call; the delayed event is kept alive.
  * - `Disconnected`: the participant is gone; the leave is being sent.
  * - `Aborted`: the service can do nothing more; the homeserver's own timer decides.
@@ -49,6 +50,11 @@ const TRANSITIONS: Record<JobState, Partial<Record<Signal, JobState>>> = {
     ParticipantLookupSuccessful: "Connected",
     ParticipantConnectionAborted: "Aborted",
     WaitingStateTimedOut: "Disconnected",
+    // Only those raise these here that came through the homeserver.
+    DelayedEventReset: "WaitingForInitialConnect",
+    DelayedEventTimedOut: "Aborted",
+    DelayedEventNotFound: "Aborted",
+    CsApiUrlNotFound: "Aborted",
     JobReplaced: "Replaced",
   },
   Connected: {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { HomeserverAction } from "../../lib/delayed_leave/homeserver_action.ts";
 import type { ActionResult } from "../../lib/delayed_leave/homeserver_action.ts";
-import type { StoredJob } from "../../lib/delayed_leave/job.ts";
+import type { Job, StoredJob } from "../../lib/delayed_leave/job.ts";
 import { JobRunner } from "../../lib/delayed_leave/job_runner.ts";
 import type { ParticipantEvent } from "../../lib/delayed_leave/participant_event.ts";
 import type { Sighting } from "../../lib/delayed_leave/sfu_view.ts";
@@ -23,11 +23,13 @@ const SILENT: Sighting = { kind: "unknown", everAnswered: false };
 const RESTING: Sighting = { kind: "unknown", everAnswered: true };
 
 /** A job between an SFU and a homeserver that do as they are told. */
-function createWorld(stored: Partial<StoredJob> & { delayTimeoutMs?: number } = {}) {
+function createWorld(
+  stored: Partial<StoredJob> & Partial<Pick<Job, "delayTimeoutMs" | "isThroughHomeserver">> = {},
+) {
   const clock = createManualClock();
   const actions: HomeserverAction[] = [];
   const changes: StoredJob[] = [];
-  const settings: { sighting: Sighting; result: ActionResult } = {
+  const settings: { sighting: Sighting; result: ActionResult | Promise<ActionResult> } = {
     sighting: ABSENT,
     result: "done",
   };
@@ -43,6 +45,7 @@ function createWorld(stored: Partial<StoredJob> & { delayTimeoutMs?: number } = 
         delayId: new Secret("delay-id"),
         delayTimeoutMs: stored.delayTimeoutMs ?? DELAY_MS,
         serverName: "example.org",
+        ...(stored.isThroughHomeserver && { isThroughHomeserver: true }),
       },
       restartedAt: stored.restartedAt ?? clock.now(),
       wasConnected: stored.wasConnected ?? false,
@@ -493,3 +496,234 @@ for (const state of ["waiting", "connected"] as const) {
     assert(world.actions.every(({ isWanted }) => !isWanted()));
   });
 }
+
+// --- Jobs through the homeserver
+
+/** How long they wait for a participant. */
+const WAIT_MS = 10 * 60_000;
+const HOUR_MS = 3_600_000;
+
+/** The same world, with a job through the homeserver. */
+function createProxiedWorld(stored: Parameters<typeof createWorld>[0] = {}) {
+  return createWorld({ ...stored, isThroughHomeserver: true });
+}
+
+/** An answer that comes when the test says so. */
+function hold(world: ReturnType<typeof createWorld>) {
+  const { promise, resolve } = Promise.withResolvers<ActionResult>();
+  world.settings.result = promise;
+  return async (result: ActionResult) => {
+    resolve(result);
+    await settle();
+  };
+}
+
+Deno.test("JobRunner keeps an event through the homeserver alive while it waits", async () => {
+  const world = createProxiedWorld();
+  const startedAt = world.clock.now();
+  await world.start();
+  assertEquals([world.acts, world.actions[0]?.deadline], [["restart"], DELAY_MS]);
+  await world.pass(RESTART_AFTER_MS.least - 1);
+  assertEquals(world.acts, ["restart"]);
+  await world.pass(RESTART_AFTER_MS.most - RESTART_AFTER_MS.least + 1);
+  assertEquals(world.acts, ["restart", "restart"]);
+  await world.pass(WAIT_MS - RESTART_AFTER_MS.most - 1);
+  assert(world.acts.length >= 12, String(world.acts.length));
+  assertEquals(new Set(world.acts), new Set(["restart"]));
+  // Each was tried until the event would have been due, and is kept.
+  const restartedAt = world.changes.map((stored) => stored.restartedAt - startedAt);
+  assertEquals(
+    world.actions.slice(1).map(({ deadline }) => deadline),
+    restartedAt.slice(0, -1).map((at) => at + DELAY_MS),
+  );
+  assertEquals(world.changes.some(({ wasConnected }) => wasConnected), false);
+  assertEquals([world.isWatched, world.runner.state], [false, "WaitingForInitialConnect"]);
+});
+
+for (const delayTimeoutMs of [1_000, DELAY_MS, 8 * HOUR_MS]) {
+  Deno.test(`JobRunner waits ten minutes with a delay of ${delayTimeoutMs} ms through the homeserver`, async () => {
+    const world = createProxiedWorld({ delayTimeoutMs });
+    await world.start();
+    await world.pass(WAIT_MS - 1);
+    assertEquals(new Set(world.acts), new Set(["restart"]));
+    await world.pass(1);
+    assertEquals([world.acts.at(-1), world.runner.state, world.ends], ["send", "Disconnected", 1]);
+    assertEquals(world.acts.filter((act) => act === "send").length, 1);
+    assertEquals(world.clock.pending, []);
+  });
+}
+
+Deno.test("JobRunner gives an SFU that rests an hour, and keeps the event alive meanwhile", async () => {
+  const world = createProxiedWorld();
+  world.settings.sighting = RESTING;
+  await world.start();
+  await world.pass(HOUR_MS - 1);
+  assertEquals(new Set(world.acts), new Set(["restart"]));
+  assert(world.acts.length >= 72, String(world.acts.length));
+  await world.pass(60_001);
+  assertEquals([world.acts.at(-1), world.ends, world.clock.pending], ["send", 1, []]);
+});
+
+Deno.test("JobRunner connects who comes back with the SFU after ten minutes", async () => {
+  const world = createProxiedWorld();
+  world.settings.sighting = RESTING;
+  await world.start();
+  await world.pass(2 * WAIT_MS);
+  world.settings.sighting = PRESENT;
+  await world.pass(60_000);
+  assertEquals(world.runner.state, "Connected");
+  assertEquals(new Set(world.acts), new Set(["restart"]));
+});
+
+Deno.test("JobRunner restarts at once when the awaited participant comes, and goes on from there", async () => {
+  const world = createProxiedWorld();
+  await world.start();
+  await world.pass(10_000);
+  await world.tell({ kind: "joined", sid: "PA_1" });
+  assertEquals([world.acts, world.runner.state], [["restart", "restart"], "Connected"]);
+  // The event lives from its last restart on, not from now on.
+  assertEquals(world.actions[1]?.deadline, DELAY_MS);
+  // The timer of the waiting is off.
+  await world.pass(RESTART_AFTER_MS.least - 1);
+  assertEquals(world.acts.length, 2);
+  await world.pass(RESTART_AFTER_MS.most - RESTART_AFTER_MS.least + 1);
+  assertEquals(world.acts.length, 3);
+  await world.tell({ kind: "left", sid: "PA_1", reason: "CLIENT_INITIATED" });
+  assertEquals([world.acts.at(-1), world.clock.pending], ["send", []]);
+});
+
+for (const late of ["done", "gone", "refused", "timed-out", "unresolved", "cancelled"] as const) {
+  Deno.test(`JobRunner drops a restart that is ${late} after the participant has come`, async () => {
+    const world = createProxiedWorld();
+    const answer = hold(world);
+    await world.start();
+    world.settings.result = "done";
+    await world.tell({ kind: "joined", sid: "PA_1" });
+    assertEquals(world.actions.map(({ isWanted }) => isWanted()), [false, true]);
+    const { length } = world.changes;
+    const timers = world.clock.pending.length;
+    await answer(late);
+    assertEquals([world.runner.state, world.ends], ["Connected", 0]);
+    assertEquals([world.changes.length, world.clock.pending.length], [length, timers]);
+  });
+
+  Deno.test(`JobRunner drops a restart that is ${late} after the participant has come and gone`, async () => {
+    const world = createProxiedWorld();
+    const answer = hold(world);
+    await world.start();
+    world.settings.result = "done";
+    await world.tell({ kind: "joined", sid: "PA_1" });
+    await world.tell({ kind: "left", sid: "PA_1", reason: "CLIENT_INITIATED" });
+    await answer(late);
+    await world.pass(2 * DELAY_MS);
+    assertEquals(world.acts, ["restart", "restart", "send"]);
+    assertEquals([world.runner.state, world.ends, world.clock.pending], ["Disconnected", 1, []]);
+  });
+
+  for (const end of ["replace", "stop"] as const) {
+    Deno.test(`JobRunner drops a restart that is ${late} after ${end}()`, async () => {
+      const world = createProxiedWorld();
+      const answer = hold(world);
+      await world.start();
+      world.runner[end]();
+      assertEquals([world.actions[0]?.isWanted(), world.clock.pending], [false, []]);
+      await answer(late);
+      await world.pass(2 * WAIT_MS);
+      assertEquals([world.acts, world.changes.length, world.ends], [["restart"], 0, 0]);
+      assertEquals(world.clock.pending, []);
+    });
+  }
+}
+
+for (const result of ["gone", "refused", "timed-out", "unresolved"] as const) {
+  Deno.test(`JobRunner ends without a leave when a restart is ${result} while it waits`, async () => {
+    const world = createProxiedWorld();
+    await world.start();
+    world.settings.result = result;
+    await world.pass(RESTART_AFTER_MS.most);
+    assertEquals([world.acts, world.runner.state], [["restart", "restart"], "Aborted"]);
+    assertEquals([world.ends, world.clock.pending], [1, []]);
+    const { looks } = world;
+    await world.tell({ kind: "joined", sid: "PA_1" });
+    await world.pass(2 * WAIT_MS);
+    assertEquals([world.acts.length, world.ends, world.looks], [2, 1, looks]);
+  });
+}
+
+Deno.test("JobRunner is not told of a look that ends after the event is gone", async () => {
+  const world = createProxiedWorld();
+  world.settings.sighting = PRESENT;
+  world.settings.result = "gone";
+  await world.start();
+  await world.pass(WAIT_MS);
+  assertEquals(world.ends, 1);
+  assertEquals(new Set(world.acts), new Set(["restart"]));
+  assertEquals(world.clock.pending, []);
+});
+
+Deno.test("JobRunner sends once when a restart is under way at the last look", async () => {
+  const world = createProxiedWorld({ delayTimeoutMs: 8 * HOUR_MS });
+  const answer = hold(world);
+  await world.start();
+  await world.pass(WAIT_MS);
+  assertEquals(world.actions.map(({ isWanted }) => isWanted()), [false, true]);
+  await answer("done");
+  await world.pass(WAIT_MS);
+  assertEquals([world.acts, world.ends, world.clock.pending], [["restart", "send"], 1, []]);
+});
+
+Deno.test("JobRunner takes up a waiting job through the homeserver with a restart at once", async () => {
+  const clock = createManualClock();
+  const world = createProxiedWorld({ restartedAt: clock.now() - 50_000 });
+  await world.start();
+  assertEquals([world.acts, world.actions[0]?.deadline], [["restart"], 10_000]);
+  // It has its ten minutes from now on.
+  await world.pass(WAIT_MS - 1);
+  assertEquals(new Set(world.acts), new Set(["restart"]));
+  await world.pass(1);
+  assertEquals(world.acts.at(-1), "send");
+});
+
+Deno.test("JobRunner does not take up a waiting job through the homeserver that is due", async () => {
+  const clock = createManualClock();
+  const world = createProxiedWorld({ restartedAt: clock.now() - DELAY_MS });
+  await world.start();
+  await world.pass(WAIT_MS);
+  assertEquals([world.acts, world.runner.state, world.ends], [[], "Aborted", 1]);
+  assertEquals(world.clock.pending, []);
+});
+
+Deno.test("JobRunner keeps restarting when an attempt that a look had found is aborted", async () => {
+  const world = createProxiedWorld();
+  world.settings.sighting = PRESENT;
+  await world.start();
+  assertEquals([world.acts, world.runner.state], [["restart", "restart"], "Connected"]);
+  world.settings.sighting = ABSENT;
+  await world.pass(10_000);
+  await world.tell({ kind: "aborted", sid: "PA_1", reason: "SIGNAL_CLOSE" });
+  assertEquals([world.runner.state, world.acts.length], ["WaitingForInitialConnect", 3]);
+  assertEquals(world.isWatched, false);
+  await world.pass(WAIT_MS - 1);
+  assert(world.acts.length >= 14, String(world.acts.length));
+  assertEquals(new Set(world.acts), new Set(["restart"]));
+  await world.pass(1);
+  assertEquals([world.acts.at(-1), world.ends], ["send", 1]);
+});
+
+Deno.test("JobRunner leaves an event alone whose client the SFU has refused", async () => {
+  const world = createProxiedWorld();
+  await world.start();
+  await world.tell({ kind: "aborted", reason: "JOIN_FAILURE" });
+  await world.pass(2 * WAIT_MS);
+  assertEquals([world.acts, world.runner.state, world.ends], [["restart"], "Aborted", 1]);
+  assertEquals(world.clock.pending, []);
+});
+
+Deno.test("JobRunner leaves when hanging up overtakes joining through the homeserver", async () => {
+  const world = createProxiedWorld();
+  await world.start();
+  await world.tell({ kind: "left", sid: "PA_1", reason: "CLIENT_INITIATED" });
+  assertEquals(world.runner.state, "WaitingForInitialConnect");
+  await world.tell({ kind: "joined", sid: "PA_1" });
+  assertEquals([world.acts.at(-1), world.runner.state, world.ends], ["send", "Disconnected", 1]);
+});

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
+  patienceOf,
   restartAfterMs,
   sendBudgetMs,
-  waitingMs,
 } from "../../lib/delayed_leave/restart_schedule.ts";
 
 const HOUR_MS = 3_600_000;
@@ -66,13 +66,22 @@ Deno.test("restartAfterMs() of those who joined together drifts apart", () => {
   assert(Math.max(...seconds.values()) < 100, `${[...seconds.values()]}`);
 });
 
-Deno.test("waitingMs() is the delay, an hour at most", () => {
-  assertEquals([1, HOUR_MS - 1, HOUR_MS, DAY_MS].map(waitingMs), [
-    1,
-    HOUR_MS - 1,
-    HOUR_MS,
-    HOUR_MS,
+Deno.test("patienceOf() a stand-alone job ends with the event, after an hour at most", () => {
+  const delays = [-1, 1, HOUR_MS - 1, HOUR_MS, DAY_MS];
+  assertEquals(delays.map((delay) => patienceOf({}, 7, 7 + delay)), [
+    { until: 6, untilAtMost: 6 },
+    { until: 8, untilAtMost: 8 },
+    { until: 7 + HOUR_MS - 1, untilAtMost: 7 + HOUR_MS - 1 },
+    { until: 7 + HOUR_MS, untilAtMost: 7 + HOUR_MS },
+    { until: 7 + HOUR_MS, untilAtMost: 7 + DAY_MS },
   ]);
+});
+
+Deno.test("patienceOf() a job through the homeserver does not depend on the delay", () => {
+  const patience = { until: 7 + 600_000, untilAtMost: 7 + HOUR_MS };
+  for (const delay of [-1, 1, HOUR_MS, DAY_MS]) {
+    assertEquals(patienceOf({ isThroughHomeserver: true }, 7, 7 + delay), patience);
+  }
 });
 
 Deno.test("sendBudgetMs() lies between a second and an hour", () => {

@@ -22,9 +22,9 @@ const TRANSITIONS: Record<Signal, Partial<Record<JobState, JobState>>> = {
   SFUParticipantGone: { Connected: "Disconnected" },
   WaitingStateTimedOut: { WaitingForInitialConnect: "Disconnected" },
   DelayedEventReset: {},
-  DelayedEventTimedOut: { Connected: "Aborted" },
-  DelayedEventNotFound: { Connected: "Aborted" },
-  CsApiUrlNotFound: { Connected: "Aborted" },
+  DelayedEventTimedOut: { WaitingForInitialConnect: "Aborted", Connected: "Aborted" },
+  DelayedEventNotFound: { WaitingForInitialConnect: "Aborted", Connected: "Aborted" },
+  CsApiUrlNotFound: { WaitingForInitialConnect: "Aborted", Connected: "Aborted" },
   JobReplaced: {
     WaitingForInitialConnect: "Replaced",
     Connected: "Replaced",

@@ -9,6 +9,7 @@ import type { BaseTarget } from "../../net/target.ts";
 import type { ClientApi } from "../../homeserver/client_api.ts";
 import type { Job } from "../job.ts";
 import type { Act } from "../store.ts";
+import { actingUserOf, type AppService } from "./app_service.ts";
 
 /** What has come of one attempt. */
 export type Outcome =
@@ -35,6 +36,8 @@ export interface DelayedEventsOptions {
   readonly client: HttpClient;
   readonly clientApi: ClientApi;
   readonly clock: Clock;
+  /** Present where this service is registered as one. */
+  readonly appService?: AppService;
 }
 
 /** Where homeservers have their delayed events; most still have them at the first of these only. */
@@ -53,7 +56,7 @@ const GONE: Outcome = { kind: "gone" };
 
 /** Makes the function that makes attempts. */
 export function createDelayedEvents(options: DelayedEventsOptions): Attempt {
-  const { client, clientApi, clock } = options;
+  const { appService, client, clientApi, clock } = options;
   const rootOf = new LRUCache<string, Root>({ max: MAX_SERVERS });
 
   async function resolve(serverName: string, timeoutMs: number): Promise<BaseTarget> {
@@ -74,11 +77,17 @@ export function createDelayedEvents(options: DelayedEventsOptions): Attempt {
     const { serverName } = job;
     const known = rootOf.get(serverName) ?? ROOTS[0];
     const event = encodeURIComponent(job.delayId.reveal());
+    const userId = actingUserOf(job, appService);
+    const hasToken = appService !== undefined && userId !== undefined;
+    const query = hasToken ? `?user_id=${encodeURIComponent(userId)}` : "";
+    const headers = hasToken
+      ? { ...HEADERS, authorization: `Bearer ${appService.asToken.reveal()}` }
+      : HEADERS;
     for (const root of known === ROOTS[0] ? ROOTS : [known, ROOTS[0]]) {
       const response = await client.request(base.target, {
         method: "POST",
-        path: `${base.basePath}${root}/${event}/${act}`,
-        headers: HEADERS,
+        path: `${base.basePath}${root}/${event}/${act}${query}`,
+        headers,
         body: "{}",
         timeoutMs: Math.max(deadline - clock.monotonic(), 0),
         maxBodyBytes: MAX_BODY_BYTES,
@@ -91,7 +100,9 @@ export function createDelayedEvents(options: DelayedEventsOptions): Attempt {
       const answer = parseObject(response.body);
       if (isUnrecognized(response, answer)) continue;
       if (root !== known && typeof answer.errcode === "string") rootOf.set(serverName, root);
-      return interpret(response, answer, act, describe(base, act), clock);
+      const where = describe(base, act);
+      if (hasToken && response.status === 401) refuseToken(answer, where);
+      return interpret(response, answer, act, where, clock);
     }
     throw new UpstreamError(
       "answer",
@@ -132,6 +143,20 @@ export function createDelayedEvents(options: DelayedEventsOptions): Attempt {
 /** For people: `restart at https://matrix.example.org`. */
 function describe({ target, basePath }: BaseTarget, act: Act): string {
   return `${act} at ${target.protocol}://${target.hostHeader}${basePath}`;
+}
+
+/**
+ * What is not known is this service, so that nothing is said of the event.
+ *
+ * @throws {UpstreamError} Unless it is a proxy that speaks.
+ */
+function refuseToken({ errcode }: Record<string, unknown>, where: string): void {
+  if (typeof errcode !== "string" || !ERRCODE.test(errcode)) return;
+  throw new UpstreamError(
+    "answer",
+    `${where}: HTTP 401 ${errcode}: the homeserver does not know LIVEKIT_AS_TOKEN; has it ` +
+      "loaded the same registration file?",
+  );
 }
 
 /** @throws {UpstreamError} For answers that decide nothing. */

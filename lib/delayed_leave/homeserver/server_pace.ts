@@ -13,7 +13,8 @@ const LONGEST_PAUSE_MS = 3_600_000;
 
 /**
  * How fast one server may be asked, learnt from its 429s. It limits by address
- * and not by user, so what one action is told holds for all.
+ * and not by user, so what one action is told holds for all. (Calls with a token
+ * it limits by user, but rarely at all; they have a pace of their own.)
  *
  * Without 429s there is no limit. With one there is a pause, as long as told,
  * and then a rate: what the server has taken before. Each request that is taken

@@ -59,6 +59,7 @@ export function formatJobRecord({ job, restartedAt, wasConnected }: StoredJob): 
     Connected: wasConnected,
     UserId: job.userId,
     OtherIdentity: job.otherIdentity,
+    ThroughHomeserver: job.isThroughHomeserver,
   });
 }
 
@@ -90,6 +91,7 @@ export function parseJobRecord(text: string): StoredJob | undefined {
     // Another program may use these names for something else: then they say nothing.
     ...(isName(record.UserId) && { userId: record.UserId }),
     ...(isName(record.OtherIdentity) && { otherIdentity: record.OtherIdentity as LiveKitIdentity }),
+    ...(record.ThroughHomeserver === true && { isThroughHomeserver: true }),
   };
   return { job, restartedAt, wasConnected: record.Connected === true };
 }
