@@ -1,7 +1,9 @@
 /** The token with which a client joins a room of the SFU. */
 
 import type { Clock } from "../clock.ts";
+import { isRoomId } from "../matrix/room_id.ts";
 import type { Signer } from "./hs256.ts";
+import { type CallMember, MEMBER_ATTRIBUTE, type MemberSeal } from "./member_seal.ts";
 import type { LiveKitIdentity, LiveKitRoom } from "./names.ts";
 
 /** Whom a token lets in where. */
@@ -9,6 +11,8 @@ export interface JoinTokenParams {
   readonly room: LiveKitRoom;
   readonly identity: LiveKitIdentity;
   readonly canPublish: boolean;
+  /** Whom the participant stands for. */
+  readonly member?: CallMember;
 }
 
 /** Issues join tokens; see {@linkcode createJoinTokenIssuer}. */
@@ -23,6 +27,8 @@ export interface JoinTokenOptions {
   readonly ttlSeconds: number;
   /** Whether participants may change their own LiveKit metadata; bots want to. */
   readonly canUpdateOwnMetadata: boolean;
+  /** Present where participants are to be known again; their tokens then have them in an attribute. */
+  readonly seal?: Pick<MemberSeal, "seal">;
   readonly clock: Clock;
 }
 
@@ -33,7 +39,13 @@ export interface JoinTokenOptions {
  * `roomCreate` is never granted, as it would also let its holder delete rooms.
  */
 export function createJoinTokenIssuer(options: JoinTokenOptions): JoinTokenIssuer {
-  return ({ room, identity, canPublish }) => {
+  const attributesOf = ({ member, room, identity }: JoinTokenParams) => {
+    // Clients may ask for a room by any text; of what is no room ID no homeserver knows anything.
+    if (options.seal === undefined || member === undefined || !isRoomId(member.roomId)) return {};
+    return { attributes: { [MEMBER_ATTRIBUTE]: options.seal.seal(member, room, identity) } };
+  };
+  return (params) => {
+    const { room, identity, canPublish } = params;
     const now = Math.floor(options.clock.now() / 1000);
     return options.sign({
       iss: options.apiKey,
@@ -50,6 +62,7 @@ export function createJoinTokenIssuer(options: JoinTokenOptions): JoinTokenIssue
         canUpdateOwnMetadata: options.canUpdateOwnMetadata,
         hidden: false,
       },
+      ...attributesOf(params),
     });
   };
 }

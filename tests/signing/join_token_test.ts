@@ -4,6 +4,7 @@ import { TokenVerifier } from "livekit-server-sdk";
 import { Secret } from "../../lib/secret.ts";
 import { createSigner } from "../../lib/signing/hs256.ts";
 import { createJoinTokenIssuer, type JoinTokenOptions } from "../../lib/signing/join_token.ts";
+import { type CallMember, createMemberSeal } from "../../lib/signing/member_seal.ts";
 import { legacyIdentity, liveKitRoom } from "../../lib/signing/names.ts";
 import { createManualClock } from "../support/manual_clock.ts";
 
@@ -86,3 +87,37 @@ Deno.test("createJoinTokenIssuer() issues tokens that LiveKit's verifier accepts
     hidden: false,
   });
 });
+
+const ALICE: CallMember = {
+  userId: "@alice:example.com",
+  roomId: "!room:example.com",
+  way: "homeserver",
+};
+const seal = createMemberSeal([new Secret(SECRET)]);
+
+Deno.test("createJoinTokenIssuer() puts the member into an attribute that LiveKit's verifier reads", async () => {
+  const issue = createIssuer({ clock: createManualClock(Date.now()), seal });
+  const token = issue({ room: ROOM, identity: IDENTITY, canPublish: true, member: ALICE });
+  const { attributes } = await new TokenVerifier("devkey", SECRET).verify(token);
+  assertEquals(Object.keys(attributes!), ["io.matrixrtc-auth.member"]);
+  const sealed = attributes!["io.matrixrtc-auth.member"]!;
+  assertEquals(seal.open(sealed, ROOM, IDENTITY), ALICE);
+});
+
+for (
+  const { name, options, member } of [
+    { name: "nobody has a seal", options: {}, member: ALICE },
+    { name: "nobody says who the member is", options: { seal }, member: undefined },
+    {
+      name: "the member's room is none",
+      options: { seal },
+      member: { ...ALICE, roomId: "x".repeat(60_000) },
+    },
+  ]
+) {
+  Deno.test(`createJoinTokenIssuer() leaves the token as it was where ${name}`, () => {
+    const params = { room: ROOM, identity: IDENTITY, canPublish: true };
+    const token = createIssuer(options)({ ...params, ...(member && { member }) });
+    assertEquals(token, createIssuer()(params));
+  });
+}
