@@ -1,8 +1,8 @@
 /** Paths of Matrix APIs; empty segments are ignored in them as elsewhere. */
-const MATRIX_PATH = /(?:^|\/)_matrix\/+(?:client|federation|app)\/(.*)$/;
+const MATRIX_PATH = /\/_matrix\/+(?:client|federation|app)\//;
 const CALL_PATH =
-  /_matrix\/+(client|federation)\/+(?:v1|unstable\/+io\.element\.msc4195)\/+rtc\/+livekit\/+([^/]+)\/*$/;
-const PING_PATH = /_matrix\/+app\/+v1\/+ping\/*$/;
+  /\/_matrix\/+(client|federation)\/+(?:v1|unstable\/+io\.element\.msc4195)\/+rtc\/+livekit\/+([^/]+)\/*$/;
+const PING_PATH = /\/_matrix\/+app\/+v1\/+ping\/*$/;
 
 /**
  * Finds out which route a URL's path names, whatever prefix a proxy has left

@@ -27,6 +27,35 @@ const PATHS: [path: string, route: string][] = [
   ["/sfu/getx", "/getx"],
   ["/sfu%2Fget", "/sfu%2Fget"],
   ["/__proto__", "/__proto__"],
+  [
+    "/_matrix/client/unstable/io.element.msc4195/rtc/livekit/get_token",
+    "/_matrix/client/rtc/livekit/get_token",
+  ],
+  ["/_matrix/client/v1/rtc/livekit/get_token?x=/y", "/_matrix/client/rtc/livekit/get_token"],
+  ["/prefix//_matrix/client/v1//rtc/livekit/get_token/", "/_matrix/client/rtc/livekit/get_token"],
+  [
+    "/_matrix/client/v1/rtc/livekit/delegate_delayed_leave",
+    "/_matrix/client/rtc/livekit/delegate_delayed_leave",
+  ],
+  [
+    "/_matrix/federation/unstable/io.element.msc4195/rtc/livekit/get_token",
+    "/_matrix/federation/rtc/livekit/get_token",
+  ],
+  ["/_matrix/federation/v1/rtc/livekit/get_token", "/_matrix/federation/rtc/livekit/get_token"],
+  ["/_matrix/federation/v1/rtc/livekit/other", "/_matrix/federation/rtc/livekit/other"],
+  ["/_matrix/app/v1/ping", "/_matrix/app/ping"],
+  ["/_matrix/client/unstable/other/rtc/livekit/get_token", "/_matrix"],
+  ["/_matrix/client/v2/rtc/livekit/get_token", "/_matrix"],
+  ["/_matrix/client/v1/rtc/livekit/x/get_token", "/_matrix"],
+  ["/_matrix/client/v1/rtc/get_token", "/_matrix"],
+  ["/_matrix/key/v1/rtc/livekit/get_token", "/get_token"],
+  ["/_matrix/app/v2/ping", "/_matrix"],
+  ["/_matrix/client/get_token", "/_matrix"],
+  ["/_matrix/federation/v1/openid/sfu/get", "/_matrix"],
+  ["/_matrix/client/", "/_matrix"],
+  ["/x_matrix/client/v1/get_token", "/get_token"],
+  ["/_matrix/client/x_matrix/client/v1/rtc/livekit/get_token", "/_matrix"],
+  ["/_matrix/livekit/jwt/get_token", "/get_token"],
 ];
 
 for (const [path, route] of PATHS) {
@@ -59,6 +88,9 @@ Deno.test("routePath() takes no longer for a path made to be slow", () => {
     "/".repeat(60_000) + "x/y?",
     "/sfu/".repeat(12_000) + "x",
     "/sfu" + "/".repeat(60_000) + "ge",
+    "/_matrix" + "/".repeat(60_000) + "client",
+    "/_matrix/client/v1/rtc" + "/".repeat(60_000) + "x",
+    "/_matrix/client/v1/rtc/livekit/get_token".repeat(1_500) + "/x",
   ];
   const startedAt = performance.now();
   for (const path of hostile) routePath(`http://h${path}`);
