@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { ParticipantEvent } from "../../lib/delayed_leave/participant_event.ts";
 import { StoreError } from "../../lib/delayed_leave/store.ts";
 import type { SfuEvent } from "../../lib/sfu/sfu_event.ts";
-import { receiveWebhook } from "../../lib/usecases/receive_webhook.ts";
+import { type JoinedParticipant, receiveWebhook } from "../../lib/usecases/receive_webhook.ts";
 
 const ALICE = { identity: "alice", sid: "PA_1" };
 
@@ -10,6 +10,7 @@ function createWorld() {
   const forgotten: string[] = [];
   const heard: SfuEvent[] = [];
   const told: ParticipantEvent[] = [];
+  const joined: JoinedParticipant[] = [];
   const receive = (event: SfuEvent) =>
     receiveWebhook(event, {
       forgetRoom: (room) => forgotten.push(room),
@@ -20,8 +21,9 @@ function createWorld() {
           return Promise.resolve();
         },
       },
+      membership: { onJoined: (participant) => joined.push(participant) },
     });
-  return { forgotten, heard, told, receive };
+  return { forgotten, heard, told, joined, receive };
 }
 
 for (
@@ -73,7 +75,7 @@ for (
   Deno.test(`receiveWebhook() tells the jobs nothing of an event with ${name}`, async () => {
     const world = createWorld();
     await world.receive({ ...event, disconnectReason: "CLIENT_INITIATED" });
-    assertEquals([world.told, world.heard.length], [[], 1]);
+    assertEquals([world.told, world.joined, world.heard.length], [[], [], 1]);
   });
 }
 
@@ -94,4 +96,50 @@ Deno.test("receiveWebhook() forgets rooms where nobody looks after delayed leave
   const finished = { event: "room_finished", room: "a", disconnectReason: "UNKNOWN_REASON" };
   await receiveWebhook(finished, { forgetRoom: (room) => rooms.push(room) });
   assertEquals(rooms, ["a"]);
+});
+
+const ATTRIBUTES = { "io.matrixrtc-auth.member": "sealed" };
+
+Deno.test("receiveWebhook() tells who looks after membership of participants who come", async () => {
+  const world = createWorld();
+  const event = { room: "call", disconnectReason: "UNKNOWN_REASON" };
+  const alice = { ...ALICE, attributes: ATTRIBUTES };
+  const bob = { identity: "bob" };
+  await world.receive({ ...event, event: "participant_joined", participant: alice });
+  await world.receive({ ...event, event: "participant_joined", participant: bob });
+  await world.receive({ ...event, event: "participant_left", participant: alice });
+  await world.receive({ ...event, event: "participant_connection_aborted", participant: bob });
+  assertEquals(world.joined, [
+    { room: "call", identity: "alice", attributes: ATTRIBUTES },
+    { room: "call", identity: "bob" },
+  ]);
+});
+
+Deno.test("receiveWebhook() keeps attributes away from the jobs", async () => {
+  const world = createWorld();
+  const participant = { ...ALICE, attributes: ATTRIBUTES };
+  const event = "participant_joined";
+  const reason = "UNKNOWN_REASON";
+  await world.receive({ event, room: "call", participant, disconnectReason: reason });
+  assertEquals(world.told, [{ kind: "joined", room: "call", ...ALICE, reason }]);
+});
+
+Deno.test("receiveWebhook() tells of membership even when the event could not be kept", async () => {
+  const joined: JoinedParticipant[] = [];
+  const event = {
+    event: "participant_joined",
+    room: "call",
+    participant: ALICE,
+    disconnectReason: "UNKNOWN_REASON",
+  };
+  await assertRejects(() =>
+    receiveWebhook(event, {
+      forgetRoom() {},
+      delayedLeaves: {
+        onWebhook() {},
+        onEvent: () => Promise.reject(new StoreError("http", "no answer")),
+      },
+      membership: { onJoined: (participant) => joined.push(participant) },
+    }), StoreError);
+  assertEquals(joined.length, 1);
 });
