@@ -70,11 +70,7 @@ const REFUSALS: {
 
 for (const { what, request, userId = "@alice:own", behaviour, answer } of REFUSALS) {
   Deno.test(`delegateDelayedLeave() answers ${answer.join(" ")} to ${what}`, async () => {
-    const { deps } = createWorld({
-      ...(what.includes("job") ? {} : { event: EVENT }),
-      ...behaviour,
-    });
-    if (what.startsWith("an event that")) deps.findDelayedEvent = () => Promise.resolve(undefined);
+    const { deps } = createWorld({ event: EVENT, ...behaviour });
     const error = await assertRejects(
       () => delegateDelayedLeave({ ...REQUEST, ...request }, userId, DEADLINE, deps),
       MatrixError,
