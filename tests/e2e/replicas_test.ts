@@ -113,6 +113,22 @@ for (const kind of ["redis", "valkey"] as const) {
     assertEquals(await jobs(server), 1);
   });
 
+  test("each task falls to one of the replicas there are", async (server) => {
+    const tasks = Array.from({ length: 100 }, (_, n) => `room ${n}`);
+    const takenBy = ({ store }: Replica) => tasks.filter((task) => store.fallsToThis(task));
+    const until = async (condition: () => boolean) => {
+      while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    await using a = await startReplica(server);
+    assertEquals(takenBy(a), tasks);
+    const b = await startReplica(server);
+    await until(() => takenBy(a).length < tasks.length && takenBy(b).length < tasks.length);
+    assertEquals([...takenBy(a), ...takenBy(b)].toSorted(), tasks.toSorted());
+    assert(Math.abs(takenBy(a).length - 50) < 30, `${takenBy(a).length}`);
+    await b.store.close();
+    await until(() => takenBy(a).length === tasks.length);
+  });
+
   test("the jobs of a replica that closes are taken at once", async (server) => {
     // Nobody would notice by itself.
     const times = { leaseMs: 60_000, renewMs: 20_000, scanMs: 60_000 };

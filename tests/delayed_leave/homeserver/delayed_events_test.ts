@@ -4,7 +4,9 @@ import {
   createDelayedEvents,
   type Outcome,
 } from "../../../lib/delayed_leave/homeserver/delayed_events.ts";
+import type { Job } from "../../../lib/delayed_leave/job.ts";
 import type { Act } from "../../../lib/delayed_leave/store.ts";
+import { Secret } from "../../../lib/secret.ts";
 import {
   type Homeserver,
   type HomeserverOptions,
@@ -18,14 +20,22 @@ import { createFakeClient } from "../../verification/fixtures.ts";
 import { createJob } from "./queue_world.ts";
 
 const ID = "syd_SECRET";
+const AS_TOKEN = "as_SECRET";
 const HOUR_MS = 3_600_000;
 const UNSTABLE = "/_matrix/client/unstable/org.matrix.msc4140/delayed_events";
 const STABLE = "/_matrix/client/v1/delayed_events";
 const ca = await createTestCa();
 const localhost = await ca.issue(["localhost"]);
 
+/** What jobs may be told of otherwise than by themselves. */
+interface WorldOptions extends Partial<HomeserverOptions> {
+  /** The server name that the service is registered with, if it is an application service. */
+  readonly registeredAt?: (serverName: string) => string;
+  readonly job?: Partial<Job>;
+}
+
 /** Attempts over TLS on a homeserver of their own. */
-function startWorld(options: Partial<HomeserverOptions> = {}) {
+function startWorld({ registeredAt, job, ...options }: WorldOptions = {}) {
   const homeserver = startHomeserver({ users: {}, tls: localhost, ...options });
   const { serverName } = homeserver;
   homeserver.settings.clientBaseUrl = `https://${serverName}`;
@@ -37,11 +47,18 @@ function startWorld(options: Partial<HomeserverOptions> = {}) {
     overrides: new Map(),
     isOwn: () => true,
   });
-  const attempt = createDelayedEvents({ client, clientApi, clock: realClock });
+  const attempt = createDelayedEvents({
+    client,
+    clientApi,
+    clock: realClock,
+    ...(registeredAt && {
+      appService: { serverName: registeredAt(serverName), asToken: new Secret(AS_TOKEN) },
+    }),
+  });
   return {
     homeserver,
     attempt: (act: Act, delayId = ID, timeoutMs = 10_000) =>
-      attempt(createJob(delayId, serverName), act, timeoutMs),
+      attempt({ ...createJob(delayId, serverName), ...job }, act, timeoutMs),
     /** Paths asked for, but for the well-known one. */
     paths: () =>
       homeserver.requests.map(({ path }) => path).filter((path) => !/well-known/.test(path)),
@@ -67,7 +84,7 @@ function assertSecret(outcome: Outcome): void {
   if (!("error" in outcome)) return;
   for (let at: unknown = outcome.error; at instanceof Error; at = at.cause) {
     const text = `${at.message} ${at.stack}`;
-    assert(!text.includes(ID), text);
+    assert(!text.includes(ID) && !text.includes(AS_TOKEN), text);
   }
 }
 
@@ -334,3 +351,164 @@ Deno.test("an attempt fails for a server that is not there", async () => {
   assertEquals(outcome.kind === "failed" && outcome.isUnresolved, false);
   assertSecret(outcome);
 });
+
+// --- Jobs through the homeserver
+
+/** A world in which the service is registered with the homeserver, and the job is one of its user. */
+function startProxiedWorld(
+  options: Pick<WorldOptions, "registeredAt"> & {
+    readonly localpart?: string;
+    readonly job?: Partial<Job>;
+  } = {},
+) {
+  const { job = {}, localpart = "alice", registeredAt = (serverName: string) => serverName } =
+    options;
+  const fields = { isThroughHomeserver: true as const, ...job };
+  const world = startWorld({ registeredAt, job: fields });
+  const userId = `@${localpart}:${world.homeserver.serverName}`;
+  Object.assign(fields, { userId, ...job });
+  world.homeserver.delayedEvents.settings.asToken = AS_TOKEN;
+  return { ...world, userId };
+}
+
+/** Credentials with which actions arrived. */
+function credentials({ requests }: Homeserver) {
+  return requests.filter(({ path }) => path.includes("delayed_events")).map(({ headers, path }) => [
+    headers.get("authorization"),
+    path.includes("?"),
+  ]);
+}
+
+for (const paths of ["unstable", "stable"] as const) {
+  Deno.test(`an attempt through the homeserver has token and user on ${paths} paths`, async () => {
+    const world = startProxiedWorld();
+    await using _ = world;
+    const { delayedEvents } = world.homeserver;
+    delayedEvents.settings.paths = paths;
+    delayedEvents.schedule(ID, HOUR_MS);
+    for (const act of ["restart", "send"] as const) {
+      assertEquals(await world.attempt(act), { kind: "done" });
+    }
+    const root = paths === "stable" ? STABLE : UNSTABLE;
+    assertEquals(
+      world.paths().slice(-2),
+      ["restart", "send"].map((act) =>
+        `${root}/${ID}/${act}?user_id=${encodeURIComponent(world.userId)}`
+      ),
+    );
+    assertEquals(delayedEvents.actions.map(({ action, asUser }) => [action, asUser]), [
+      ["restart", world.userId],
+      ["send", world.userId],
+    ]);
+    const all = credentials(world.homeserver);
+    assert(all.every(([authorization]) => authorization === `Bearer ${AS_TOKEN}`), `${all}`);
+  });
+}
+
+for (const localpart of ["a&user_id=@eve", "a+b=c/d?#%40", "ä✓🦊", "x".repeat(200)]) {
+  Deno.test(`a user ID is one value of the query: ${localpart.slice(0, 20)}`, async () => {
+    const world = startProxiedWorld({ localpart });
+    await using _ = world;
+    world.homeserver.delayedEvents.schedule(ID, HOUR_MS);
+    assertEquals(await world.attempt("restart"), { kind: "done" });
+    assertEquals(world.homeserver.delayedEvents.actions[0]?.asUser, world.userId);
+  });
+}
+
+const withoutToken: [string, Parameters<typeof startProxiedWorld>[0]][] = [
+  ["came by itself", { job: { isThroughHomeserver: undefined! } }],
+  ["has no user", { job: { userId: undefined! } }],
+  ["has another server's user", { job: { userId: "@alice:other.example" } }],
+  ["has no user ID but text", { job: { userId: "alice" } }],
+  ["is of another server", { registeredAt: () => "example.org" }],
+  ["is of a server of almost that name", {
+    registeredAt: (serverName) => serverName.toUpperCase(),
+  }],
+  ["is of a server of that name and port", { registeredAt: (serverName) => `${serverName}0` }],
+];
+for (const [what, options] of withoutToken) {
+  Deno.test(`an attempt for a job that ${what} shows no token`, async () => {
+    const world = startProxiedWorld(options);
+    await using _ = world;
+    world.homeserver.delayedEvents.schedule(ID, HOUR_MS);
+    for (const act of ["restart", "send"] as const) {
+      assertEquals(await world.attempt(act), { kind: "done" });
+    }
+    assertEquals(credentials(world.homeserver), [[null, false], [null, false]]);
+  });
+}
+
+Deno.test("an attempt through the homeserver shows no token where the service has none", async () => {
+  await using world = startWorld({ job: { isThroughHomeserver: true, userId: "@a:example.org" } });
+  world.homeserver.delayedEvents.schedule(ID, HOUR_MS);
+  assertEquals(await world.attempt("restart"), { kind: "done" });
+  assertEquals(credentials(world.homeserver), [[null, false]]);
+});
+
+for (const act of ["restart", "send"] as const) {
+  Deno.test(`a ${act} with a token that the homeserver does not know may do better later`, async () => {
+    const world = startProxiedWorld();
+    await using _ = world;
+    const { delayedEvents } = world.homeserver;
+    delayedEvents.settings.asToken = "another";
+    delayedEvents.schedule(ID, HOUR_MS);
+    const outcome = await world.attempt(act);
+    assertEquals(
+      describe(outcome),
+      `failed: ${act} ${AT}: HTTP 401 M_UNKNOWN_TOKEN: the homeserver does not know ` +
+        "LIVEKIT_AS_TOKEN; has it loaded the same registration file?",
+    );
+    assertEquals(outcome.kind === "failed" && [outcome.error.hop, outcome.isUnresolved], [
+      "answer",
+      false,
+    ]);
+    assertSecret(outcome);
+    delayedEvents.settings.asToken = AS_TOKEN;
+    assertEquals(await world.attempt(act), { kind: "done" });
+  });
+}
+
+const proxiedAnswers: [string, Act, () => Response, string][] = [
+  [
+    "401",
+    "send",
+    matrix(401, "M_MISSING_TOKEN"),
+    `failed: send ${AT}: HTTP 401 M_MISSING_TOKEN: the homeserver does not know LIVEKIT_AS_TOKEN`,
+  ],
+  ["401 of a proxy", "send", page(401), `failed: send ${AT}: HTTP 401 ${PROXY}`],
+  ["403", "restart", matrix(403, "M_FORBIDDEN"), `refused: restart ${AT}: HTTP 403 M_FORBIDDEN`],
+  ["409", "send", matrix(409, "M_CONFLICT"), `refused: send ${AT}: HTTP 409 M_CONFLICT`],
+  ["404", "restart", matrix(404, "M_NOT_FOUND"), "gone"],
+  ["404", "send", matrix(404, "M_NOT_FOUND"), "done"],
+  ["429", "restart", limited({ "retry-after": "7" }), "limited 7000"],
+];
+for (const [what, act, answer, expected] of proxiedAnswers) {
+  Deno.test(`a ${act} with token answered by ${what} is ${expected.slice(0, 60)}`, async () => {
+    const world = startProxiedWorld();
+    await using _ = world;
+    world.homeserver.settings.respond = (_, { path }) =>
+      path.includes("delayed_events") ? answer() : undefined;
+    const outcome = await world.attempt(act);
+    assertSecret(outcome);
+    const text = describe(outcome);
+    assert(text.startsWith(expected), text);
+    // Where the answer is a proxy's own, the token is not to blame.
+    assertEquals(text.includes("LIVEKIT_AS_TOKEN"), expected.includes("LIVEKIT_AS_TOKEN"));
+  });
+}
+
+for (const status of [302, 307]) {
+  Deno.test(`a redirect gets no token: ${status}`, async () => {
+    const world = startProxiedWorld();
+    await using _ = world;
+    let asked = 0;
+    world.homeserver.settings.respond = (_, { path }) => {
+      if (!/delayed_events|elsewhere/.test(path)) return undefined;
+      asked++;
+      const location = `${world.homeserver.url}/elsewhere`;
+      return new Response(null, { status, headers: { location } });
+    };
+    assertMatch(describe(await world.attempt("send")), /^failed: .* a redirect/);
+    assertEquals(asked, 1);
+  });
+}

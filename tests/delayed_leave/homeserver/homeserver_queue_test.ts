@@ -346,3 +346,21 @@ Deno.test("what a server has told holds for an action that comes later", async (
   await clock.pass(1);
   assertEquals(attempts.length, 2);
 });
+
+Deno.test("calls with a token do not wait for what those without are told, nor the other way round", async () => {
+  const { give, attempts, clock, started } = await createQueueWorld({ withToken: ["b", "d"] });
+  give("a", "restart", HOUR_MS - 1);
+  await attempts[0]!.end({ kind: "limited", retryAfterMs: 60_000 });
+  give("b", "restart", HOUR_MS - 1);
+  give("c", "restart", HOUR_MS);
+  assertEquals(await started(), ["restart a", "restart b"]);
+  await attempts[1]!.end({ kind: "limited", retryAfterMs: 120_000 });
+  give("d", "restart", HOUR_MS);
+  await clock.pass(60_000);
+  assertEquals(await started(), ["restart a"]);
+  await attempts[2]!.end("done");
+  await clock.pass(10_000);
+  assertEquals(await started(), ["restart c"]);
+  await clock.pass(50_000);
+  assertEquals(await started(), ["restart b"]);
+});

@@ -65,7 +65,12 @@ export interface QueueWorld {
 
 /** Makes the world. `answer` ends attempts by itself, at once. */
 export async function createQueueWorld(
-  options: { random?: () => number; answer?: (attempt: SeenAttempt) => Outcome } = {},
+  options: {
+    random?: () => number;
+    answer?: (attempt: SeenAttempt) => Outcome;
+    /** IDs of jobs whose calls carry a token. */
+    withToken?: readonly string[];
+  } = {},
 ): Promise<QueueWorld> {
   const clock = createVirtualTime();
   // The log has timers of its own, which are not to be counted among the queue's.
@@ -78,6 +83,7 @@ export async function createQueueWorld(
     log: log.log,
     random: options.random ?? (() => 0.5),
     mayAct: (act) => allowed.has(act),
+    hasToken: (job) => options.withToken?.includes(job.delayId.reveal()) === true,
     // deno-lint-ignore require-await -- what answer() throws is to be a rejection.
     async attempt(job, act, timeoutMs) {
       const { promise, resolve } = Promise.withResolvers<Outcome>();

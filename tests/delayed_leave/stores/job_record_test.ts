@@ -47,21 +47,34 @@ Deno.test("parseJobRecord() reads what lk-jwt-service writes", () => {
 
 Deno.test("parseJobRecord() reads our own fields, and takes others' use of them for nothing", () => {
   const ours = parseJobRecord(
-    goRecord({}, { Connected: true, UserId: "@a:example.org", OtherIdentity: "other", More: {} }),
+    goRecord({}, {
+      Connected: true,
+      UserId: "@a:example.org",
+      OtherIdentity: "other",
+      ThroughHomeserver: true,
+      More: {},
+    }),
   );
+  assert(ours !== undefined);
   assertEquals(
-    [ours?.wasConnected, ours?.job.userId, ours?.job.otherIdentity],
-    [true, "@a:example.org", "other" as LiveKitIdentity],
+    [ours.wasConnected, ours.job.userId, ours.job.otherIdentity, ours.job.isThroughHomeserver],
+    [true, "@a:example.org", "other" as LiveKitIdentity, true],
   );
   const others = parseJobRecord(
-    goRecord({ More: 1 }, { Connected: "yes", UserId: 7, OtherIdentity: "" }),
+    goRecord({ More: 1 }, {
+      Connected: "yes",
+      UserId: 7,
+      OtherIdentity: "",
+      ThroughHomeserver: 1,
+    }),
   );
   assert(others !== undefined);
-  assertEquals([others.wasConnected, "userId" in others.job, "otherIdentity" in others.job], [
-    false,
-    false,
-    false,
-  ]);
+  assertEquals(others.wasConnected, false);
+  for (const name of ["userId", "otherIdentity", "isThroughHomeserver"]) {
+    assertEquals(name in others.job, false, name);
+  }
+  const not = parseJobRecord(goRecord({}, { ThroughHomeserver: false }));
+  assertEquals([not !== undefined, not?.job.isThroughHomeserver], [true, undefined]);
 });
 
 const TIMES = [

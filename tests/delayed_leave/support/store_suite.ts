@@ -92,21 +92,25 @@ export function testStore(name: string, createPlace: () => Promise<StorePlace>):
 
   test("gives back after a restart what was put, as it was updated last", async (place) => {
     const now = place.clock.now();
-    const [alice, bob, carol] = ["alice", "bob", "carol"].map((identity) =>
+    const [alice, bob, carol, proxied] = ["alice", "bob", "carol", "dan"].map((identity) =>
       createJob({ identity: identity as LiveKitIdentity, delayId: new Secret(`id of ${identity}`) })
-    ) as [Job, Job, Job];
+    ) as [Job, Job, Job, Job];
     const withAll = { ...bob, otherIdentity: "other" as LiveKitIdentity, delayTimeoutMs: 1_234 };
+    const dan: Job = { ...proxied, isThroughHomeserver: true };
     await keep(place, [
       { kind: "put", stored: { job: alice, restartedAt: now, wasConnected: false } },
       { kind: "put", stored: { job: withAll, restartedAt: now, wasConnected: true } },
       { kind: "put", stored: { job: carol, restartedAt: now, wasConnected: true } },
+      { kind: "put", stored: { job: dan, restartedAt: now - 7, wasConnected: false } },
     ], [
       { kind: "update", stored: { job: alice, restartedAt: now - 1, wasConnected: true } },
       { kind: "remove", job: carol },
+      { kind: "update", stored: { job: dan, restartedAt: now, wasConnected: false } },
     ]);
     await expectJobs(place, [
       { job: alice, restartedAt: now - 1, wasConnected: true },
       { job: withAll, restartedAt: now, wasConnected: true },
+      { job: dan, restartedAt: now, wasConnected: false },
     ]);
   });
 
