@@ -66,7 +66,7 @@ export function buildConfig(values: Values, pair: KeyPair): Config {
       ...redis(values),
     },
     ...homeserverMode(values),
-    membershipCheckSeconds: values.LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS,
+    membershipCheckSeconds: values.MATRIXRTC_MEMBERSHIP_CHECK_SECONDS,
   };
 }
 
@@ -95,13 +95,10 @@ function redis(values: Values): Pick<Config["delegation"], "redis"> {
   return { redis: { url, ...present("password", values.LIVEKIT_REDIS_PASSWORD) } };
 }
 
-function homeserverMode(values: Values): Pick<Config, "appService" | "appServiceRegistration"> {
+function homeserverMode(values: Values): Pick<Config, "appService"> {
   const serverName = values.LIVEKIT_HS_SERVER_NAME;
-  if (serverName === undefined) return {};
-  const { LIVEKIT_AS_TOKEN: asToken, LIVEKIT_HS_TOKEN: hsToken } = values;
-  const file = values.LIVEKIT_AS_REGISTRATION_FILE;
-  return {
-    ...asToken && hsToken && { appService: { asToken, hsToken, serverName } },
-    ...file && { appServiceRegistration: { ...file, serverName } },
-  };
+  const { asToken, hsToken } = values.LIVEKIT_AS_REGISTRATION_FILE ??
+    { asToken: values.LIVEKIT_AS_TOKEN, hsToken: values.LIVEKIT_HS_TOKEN };
+  if (serverName === undefined || asToken === undefined || hsToken === undefined) return {};
+  return { appService: { asToken, hsToken, serverName } };
 }

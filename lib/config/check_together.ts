@@ -1,3 +1,5 @@
+import { checkHalves } from "./check_halves.ts";
+import { checkHomeserverMode } from "./check_homeserver_mode.ts";
 import type { ListenAddress } from "./config.ts";
 import type { Findings } from "./findings.ts";
 import { quoteValue } from "./quote_value.ts";
@@ -37,25 +39,10 @@ export function checkTogether(
     );
   }
   if (isMissing("LIVEKIT_FULL_ACCESS_HOMESERVERS")) {
-    findings.warn(
-      "LIVEKIT_FULL_ACCESS_HOMESERVERS",
-      "is not set: nobody has full access, and rooms come about only if LiveKit's auto_create " +
-        "is on. List your Matrix server name, the part after the colon in user IDs",
-    );
+    warnOfNoAccess(values.LIVEKIT_HS_SERVER_NAME, findings);
   }
   checkHalves(["LIVEKIT_PREVIOUS_KEY", "LIVEKIT_PREVIOUS_SECRET"], isMissing, findings);
-  if (isMissing("LIVEKIT_AS_REGISTRATION_FILE")) {
-    const names = ["LIVEKIT_AS_TOKEN", "LIVEKIT_HS_TOKEN", "LIVEKIT_HS_SERVER_NAME"] as const;
-    checkHalves(names, isMissing, findings);
-  } else {
-    checkHalves(["LIVEKIT_AS_REGISTRATION_FILE", "LIVEKIT_HS_SERVER_NAME"], isMissing, findings);
-    if (values.LIVEKIT_AS_TOKEN === undefined || values.LIVEKIT_HS_TOKEN === undefined) {
-      findings.warn(
-        "LIVEKIT_AS_REGISTRATION_FILE",
-        "is not taken apart by this release: set LIVEKIT_AS_TOKEN and LIVEKIT_HS_TOKEN too",
-      );
-    }
-  }
+  checkHomeserverMode(values, isMissing, sources, findings);
   if (values.LIVEKIT_REDIS_PASSWORD !== undefined && isMissing("LIVEKIT_REDIS_URL")) {
     findings.warn("LIVEKIT_REDIS_PASSWORD", "is ignored because LIVEKIT_REDIS_URL is not set");
   }
@@ -63,20 +50,16 @@ export function checkTogether(
   checkMetrics(values, findings);
 }
 
-function checkHalves(
-  names: readonly VariableName[],
-  isMissing: (name: VariableName) => boolean,
-  findings: Findings,
-): void {
-  const missing = names.filter(isMissing);
-  if (missing.length === names.length) return;
-  for (const name of missing) {
-    const others = names.filter((other) => !missing.includes(other)).join(" and ");
-    findings.fault(
-      name,
-      `is not set, but ${others} is. Accepted: all of ${names.join(", ")}, or none`,
-    );
-  }
+/** In homeserver mode it matters to older clients only, which do not ask their homeserver. */
+function warnOfNoAccess(homeserver: string | undefined, findings: Findings): void {
+  findings.warn(
+    "LIVEKIT_FULL_ACCESS_HOMESERVERS",
+    homeserver === undefined
+      ? "is not set: nobody has full access, and rooms come about only if LiveKit's auto_create " +
+        "is on. List your Matrix server name, the part after the colon in user IDs"
+      : "is not set: clients that do not ask their homeserver yet cannot start calls. " +
+        `List ${quoteValue(homeserver)} while there are any`,
+  );
 }
 
 /** An unequal port would leave a proxy or a health check talking to nobody. */

@@ -105,19 +105,16 @@ export interface Config {
     readonly stateDir?: string;
     readonly redis?: { readonly url: Secret; readonly password?: Secret };
   };
-  /** Present when all three of token, token and name are given. */
+  /** Present in homeserver mode; the tokens are variables or out of a registration file. */
   readonly appService?: {
     readonly asToken: Secret;
     readonly hsToken: Secret;
     readonly serverName: string;
   };
-  /** A registration file as it was found; its tokens are not taken out of the text here. */
-  readonly appServiceRegistration?: {
-    readonly path: string;
-    readonly text: Secret;
-    readonly serverName: string;
-  };
-  /** How often participants are checked to be joined in the Matrix room still; `0`: never. */
+  /**
+   * How often participants are checked to be joined in the Matrix room still; `0`: never.
+   * Without `appService` nobody could be asked, whatever this says.
+   */
   readonly membershipCheckSeconds: number;
 }
 

@@ -2,20 +2,13 @@ import { parseInsecureSkipVerifyTls, parseLogLevel, parseSwitch } from "./parse_
 import { parseInteger } from "./parse_integer.ts";
 import { parseKeyFile, parseKeys } from "./parse_key_file.ts";
 import { parseListenAddress } from "./parse_listen_address.ts";
-import { parseSecretFile } from "./parse_path.ts";
 import { parseRedisUrl } from "./parse_redis_url.ts";
-import { parseApiKey, parseApiSecret, parseSecret } from "./parse_secret.ts";
+import { parseRegistrationFile } from "./parse_registration.ts";
+import { parseApiKey, parseApiSecret, parseSecret, parseToken } from "./parse_secret.ts";
 import { parseFullAccess, parseOwnServerName } from "./parse_server_list.ts";
 import { parseSfuUrl } from "./parse_url.ts";
 import { parseUrlOverrides } from "./parse_url_overrides.ts";
 import type { Variable } from "./variable.ts";
-
-/** A day; longer intervals are surely a mistake of the unit. */
-const MAX_INTERVAL_SECONDS = 86_400;
-const INTERVAL = {
-  accepts: `whole seconds from 0 to ${MAX_INTERVAL_SECONDS}`,
-  parse: parseInteger({ min: 0, max: MAX_INTERVAL_SECONDS }),
-};
 
 /**
  * Kubernetes gives every pod `<SERVICE>_PORT=tcp://…` for each service of its namespace, so a
@@ -160,14 +153,10 @@ export const LIVEKIT_VARIABLES = {
   LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS: {
     group: "Delegated leaves",
     meaning: "how often to ask the SFU who is there, besides its webhooks; 0 never",
-    ...INTERVAL,
+    accepts: "whole seconds from 0 to 86400",
     default: "30",
-  },
-  LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS: {
-    group: "Delegated leaves",
-    meaning: "how often to check that participants are still joined in the Matrix room; 0 never",
-    ...INTERVAL,
-    default: "0",
+    // A day at most: longer intervals are surely a mistake of the unit.
+    parse: parseInteger({ min: 0, max: 86_400 }),
   },
   LIVEKIT_REDIS_URL: {
     group: "Delegated leaves",
@@ -186,16 +175,16 @@ export const LIVEKIT_VARIABLES = {
   LIVEKIT_AS_TOKEN: {
     group: "Homeserver mode",
     meaning: "token that this service shows to its homeserver",
-    accepts: "one line of text",
+    accepts: "printable ASCII characters without blanks, at most 1024",
     secret: "value",
-    parse: parseSecret,
+    parse: parseToken,
   },
   LIVEKIT_HS_TOKEN: {
     group: "Homeserver mode",
     meaning: "token that the homeserver shows to this service",
-    accepts: "one line of text",
+    accepts: "printable ASCII characters without blanks, at most 1024",
     secret: "value",
-    parse: parseSecret,
+    parse: parseToken,
   },
   LIVEKIT_HS_SERVER_NAME: {
     group: "Homeserver mode",
@@ -205,10 +194,10 @@ export const LIVEKIT_VARIABLES = {
   },
   LIVEKIT_AS_REGISTRATION_FILE: {
     group: "Homeserver mode",
-    meaning: "registration file of the application service",
-    accepts: "the path of a readable file",
+    meaning: "registration file that the homeserver has too, in place of both tokens",
+    accepts: "the path of a YAML file with as_token and hs_token",
     secret: "file",
-    parse: parseSecretFile,
+    parse: parseRegistrationFile,
   },
   LIVEKIT_LOG_LEVEL: {
     group: "Logs and metrics",

@@ -3,13 +3,11 @@ import { chooseKeyPair } from "./choose_key_pair.ts";
 import { checkTogether } from "./check_together.ts";
 import type { Config } from "./config.ts";
 import { ConfigError, type Finding } from "./config_error.ts";
-import { findValue } from "./find_value.ts";
 import { Findings } from "./findings.ts";
-import { InvalidValueError } from "./invalid_value.ts";
-import { describeSetting, type Setting } from "./setting.ts";
-import { type ConfigSources, type OpenSources, openSources } from "./sources.ts";
+import { readVariable } from "./read_variable.ts";
+import type { Setting } from "./setting.ts";
+import { type ConfigSources, openSources } from "./sources.ts";
 import { warnAboutNames } from "./unknown_names.ts";
-import type { Variable } from "./variable.ts";
 import { listVariables, type Values, type VariableName } from "./variables.ts";
 
 /** A configuration, how it came about, and what is odd about it. */
@@ -55,10 +53,16 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   if (pair === undefined || findings.faults.length > 0) {
     throw new ConfigError(findings.faults, findings.warnings);
   }
+  const registration = "LIVEKIT_AS_REGISTRATION_FILE";
+  const origins: Partial<Record<string, VariableName>> = {
+    LIVEKIT_KEY: pair.keyFrom,
+    LIVEKIT_SECRET: pair.secretFrom,
+    ...parsed[registration] && { LIVEKIT_AS_TOKEN: registration, LIVEKIT_HS_TOKEN: registration },
+  };
   return {
     config: buildConfig(parsed as Values, pair),
     settings: settings.map((setting) => {
-      const from = { LIVEKIT_KEY: pair.keyFrom, LIVEKIT_SECRET: pair.secretFrom }[setting.name];
+      const from = origins[setting.name];
       return from === undefined || from === setting.name ? setting : redirect(setting, from);
     }),
     warnings: findings.warnings,
@@ -67,35 +71,9 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   /** A value out of another variable: where that one comes from says where this one does. */
   function redirect(setting: Setting, from: string): Setting {
     const found = settings.find(({ name }) => name === from)!;
-    const source = from === "LIVEKIT_KEY_FILE"
+    const source = from === "LIVEKIT_KEY_FILE" || from === registration
       ? `file ${found.value} (${from})`
       : `${found.source} (${from})`;
     return { name: setting.name, value: "[secret]", source };
-  }
-}
-
-function readVariable(
-  name: VariableName,
-  variable: Variable,
-  sources: OpenSources,
-  findings: Findings,
-): { value: unknown; setting: Setting } {
-  const found = findValue(name, variable, sources, findings);
-  const setting = describeSetting(name, variable, found);
-  const text = found?.text ?? variable.default;
-  if (text === undefined) return { value: undefined, setting };
-  const context = {
-    warn: (message: string) => findings.warn(found?.variable ?? name, message),
-    readFile: sources.readFile,
-  };
-  try {
-    return { value: variable.parse(text, context), setting };
-  } catch (error) {
-    if (!(error instanceof InvalidValueError) || found === undefined) throw error;
-    const shown = sources.find(found.variable)?.text ?? found.text;
-    const otherName = variable.otherNames?.find((other) => other.name === found.variable);
-    const accepts = otherName?.accepts ?? variable.accepts;
-    findings.refuse(name, { ...found, text: shown }, error, { ...variable, accepts });
-    return { value: undefined, setting };
   }
 }

@@ -120,6 +120,18 @@ export const MATRIXRTC_VARIABLES = {
     }],
     parse: parseFolder,
   },
+  MATRIXRTC_MEMBERSHIP_CHECK_SECONDS: {
+    group: "Homeserver mode",
+    meaning: "how often to check that participants are still joined in the Matrix room; 0 never",
+    accepts: "whole seconds from 0 to 86400",
+    default: "60",
+    otherNames: [{
+      name: "LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS",
+      kind: "value",
+      advice: "is an old name: rename it to MATRIXRTC_MEMBERSHIP_CHECK_SECONDS",
+    }],
+    parse: parseInteger({ min: 0, max: 86_400 }),
+  },
   MATRIXRTC_LOG_FORMAT: {
     group: "Logs and metrics",
     meaning: "how log records look",

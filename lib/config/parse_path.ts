@@ -1,6 +1,4 @@
-import { Secret } from "../secret.ts";
-import { InvalidValueError, type ParseContext } from "./invalid_value.ts";
-import { MAX_SMALL_FILE_BYTES } from "./read_text.ts";
+import { InvalidValueError } from "./invalid_value.ts";
 
 /**
  * Parses the path of a folder, without looking at the folder.
@@ -31,26 +29,4 @@ export function parseFolder(text: string): string {
  */
 export function parseFolders(text: string): readonly string[] {
   return text.split(":").filter((folder) => folder !== "").map(parseFolder);
-}
-
-/** A file's path and its text, which holds secrets. */
-export interface SecretFile {
-  readonly path: string;
-  readonly text: Secret;
-}
-
-/**
- * Reads a file that holds secrets and keeps its text as it is.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { parseSecretFile } from "./parse_path.ts";
- *
- * const context = { warn: () => {}, readFile: () => "as_token: a" };
- * assertEquals(parseSecretFile("/reg.yaml", context).text.reveal(), "as_token: a");
- * ```
- */
-export function parseSecretFile(path: string, context: ParseContext): SecretFile {
-  return { path, text: new Secret(context.readFile(path, MAX_SMALL_FILE_BYTES)) };
 }

@@ -5,6 +5,12 @@ import { checkUrl } from "./parse_url.ts";
 /** LiveKit itself complains about shorter ones: HS256 wants as many bytes as SHA-256 gives. */
 const MIN_SECRET_LENGTH = 32;
 
+/** Some proxies refuse longer headers. */
+const MAX_TOKEN_LENGTH = 1024;
+
+/** Each guess is a request, so a token needs fewer than a secret that can be tried offline. */
+const MIN_TOKEN_LENGTH = 16;
+
 /**
  * Parses any secret text of one line.
  *
@@ -63,6 +69,38 @@ export function parseApiSecret(text: string, context: ParseContext): Secret {
     context.warn('looks like "key: secret": name a file of that form in LIVEKIT_KEY_FILE');
   }
   return secret;
+}
+
+/**
+ * Parses a token that travels in a header between this service and its homeserver.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertThrows } from "@std/assert";
+ * import { parseToken } from "./parse_secret.ts";
+ *
+ * const warnings: string[] = [];
+ * const context = { warn: (message: string) => warnings.push(message), readFile: () => "" };
+ * assertEquals(parseToken("hunter2", context).reveal(), "hunter2");
+ * assertEquals(warnings.length, 1);
+ * assertThrows(() => parseToken("two words", context), Error);
+ * ```
+ */
+export function parseToken(text: string, context: ParseContext): Secret {
+  if (text.length > MAX_TOKEN_LENGTH) {
+    throw new InvalidValueError(`it has more than ${MAX_TOKEN_LENGTH} characters`);
+  }
+  if (!/^[!-~]+$/.test(text)) {
+    throw new InvalidValueError("it holds a blank, or what is no printable ASCII character");
+  }
+  const token = parseSecret(text, context);
+  if (text.length < MIN_TOKEN_LENGTH) {
+    context.warn(
+      `gives a token of fewer than ${MIN_TOKEN_LENGTH} characters, which can be guessed: ` +
+        'take the random ones that "config registration" prints',
+    );
+  }
+  return token;
 }
 
 /**

@@ -31,34 +31,6 @@ const HALVES: { name: string; values: Partial<Values>; faults: string[] }[] = [
     values: { LIVEKIT_PREVIOUS_SECRET: secret },
     faults: ["LIVEKIT_PREVIOUS_KEY"],
   },
-  {
-    name: "one token alone",
-    values: { LIVEKIT_AS_TOKEN: secret },
-    faults: ["LIVEKIT_HS_TOKEN", "LIVEKIT_HS_SERVER_NAME"],
-  },
-  {
-    name: "both tokens without a name",
-    values: { LIVEKIT_AS_TOKEN: secret, LIVEKIT_HS_TOKEN: secret },
-    faults: ["LIVEKIT_HS_SERVER_NAME"],
-  },
-  {
-    name: "all of homeserver mode",
-    values: { LIVEKIT_AS_TOKEN: secret, LIVEKIT_HS_TOKEN: secret, LIVEKIT_HS_SERVER_NAME: "a" },
-    faults: [],
-  },
-  {
-    name: "a registration file and a name",
-    values: {
-      LIVEKIT_AS_REGISTRATION_FILE: { path: "/r", text: secret },
-      LIVEKIT_HS_SERVER_NAME: "a",
-    },
-    faults: [],
-  },
-  {
-    name: "a registration file alone",
-    values: { LIVEKIT_AS_REGISTRATION_FILE: { path: "/r", text: secret } },
-    faults: ["LIVEKIT_HS_SERVER_NAME"],
-  },
 ];
 for (const { name, values, faults } of HALVES) {
   Deno.test(`checkTogether() judges ${name}`, () => {

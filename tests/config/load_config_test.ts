@@ -71,7 +71,7 @@ Deno.test("loadConfig() fills in the defaults of the design", () => {
     rateLimit: { perClient: { cost: 600, seconds: 60 }, perServer: { count: 600, seconds: 60 } },
     shutdownSeconds: 8,
     delegation: { mode: "auto", delegateFor: "full-access", sanityCheckIntervalSeconds: 30 },
-    membershipCheckSeconds: 0,
+    membershipCheckSeconds: 60,
   });
   assertEquals(warnings, []);
 });
@@ -87,12 +87,12 @@ Deno.test("loadConfig() reads every variable", () => {
     LIVEKIT_CS_API_URL_OVERRIDES: "example.org=synapse:8008",
     LIVEKIT_REDIS_URL: "redis://cache",
     LIVEKIT_REDIS_PASSWORD: "pass",
-    LIVEKIT_AS_TOKEN: "as",
-    LIVEKIT_HS_TOKEN: "hs",
+    LIVEKIT_AS_TOKEN: "the-as-token-of-the-tests",
+    LIVEKIT_HS_TOKEN: "the-hs-token-of-the-tests",
     LIVEKIT_HS_SERVER_NAME: "example.org",
     LIVEKIT_LOG_LEVEL: "warn",
     LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS: "0",
-    LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS: "60",
+    MATRIXRTC_MEMBERSHIP_CHECK_SECONDS: "1",
     MATRIXRTC_FEDERATION_URL_OVERRIDES: "example.org=http://synapse:8008",
     MATRIXRTC_HOMESERVERS_ALLOWED: "*.example.org",
     MATRIXRTC_HOMESERVERS_BLOCKED: "bad.example",
@@ -131,11 +131,12 @@ Deno.test("loadConfig() reads every variable", () => {
   assertEquals(config.delegation.stateDir, "/var/lib/a");
   assertEquals([config.delegation.mode, config.delegation.delegateFor], ["on", "all"]);
   assertEquals(config.delegation.sanityCheckIntervalSeconds, 0);
-  assertEquals(config.appService?.asToken.reveal(), "as");
-  assertEquals(config.appService?.hsToken.reveal(), "hs");
+  assertEquals(config.appService?.asToken.reveal(), "the-as-token-of-the-tests");
+  assertEquals(config.appService?.hsToken.reveal(), "the-hs-token-of-the-tests");
+  assertEquals(config.appService?.serverName, "example.org");
   assertEquals(config.log, { level: "warning", format: "json", identifiers: "plain" });
   assertEquals([config.shutdownSeconds, config.tokenTtlSeconds], [20, 600]);
-  assertEquals(config.membershipCheckSeconds, 60);
+  assertEquals(config.membershipCheckSeconds, 1);
   assertEquals(config.outgoingProxy.https?.reveal(), "http://proxy:3128");
   assertEquals(config.outgoingProxy.except, ["localhost", ".lan"]);
   assertEquals(config.sslCertDirs, ["/etc/certs"]);
@@ -253,17 +254,52 @@ Deno.test("loadConfig() tells where each secret comes from", () => {
   assertEquals(loaded.config.appService?.hsToken.reveal(), "hs");
 });
 
-Deno.test("loadConfig() keeps the text of a registration file and says what is missing", () => {
-  const { config, warnings } = load({
+Deno.test("loadConfig() takes tokens out of a registration file before all others", () => {
+  const registration =
+    "as_token: as-token-of-the-file\nhs_token: hs-token-of-the-file\nurl: null\n";
+  const loaded = load({
     ...COMPLETE,
     LIVEKIT_AS_REGISTRATION_FILE: "/run/registration.yaml",
     LIVEKIT_HS_SERVER_NAME: "example.org",
-  }, { "/run/registration.yaml": "as_token: a\n" });
-  assertEquals(config.appServiceRegistration?.text.reveal(), "as_token: a\n");
-  assertEquals(config.appService, undefined);
-  assertEquals(names(warnings), ["LIVEKIT_AS_REGISTRATION_FILE"]);
-  const env = { ...COMPLETE, LIVEKIT_AS_REGISTRATION_FILE: "/none" };
-  assertEquals(names(faultsOf(env)), ["LIVEKIT_AS_REGISTRATION_FILE", "LIVEKIT_HS_SERVER_NAME"]);
+    LIVEKIT_AS_TOKEN: "some-other-as-token",
+    LIVEKIT_HS_TOKEN: "hs-token-of-the-file",
+  }, { "/run/registration.yaml": registration });
+  const { asToken, hsToken, serverName } = loaded.config.appService!;
+  assertEquals([asToken.reveal(), hsToken.reveal(), serverName], [
+    "as-token-of-the-file",
+    "hs-token-of-the-file",
+    "example.org",
+  ]);
+  const from = "file /run/registration.yaml (LIVEKIT_AS_REGISTRATION_FILE)";
+  assertEquals(sourceOf(loaded, "LIVEKIT_AS_TOKEN"), from);
+  assertEquals(sourceOf(loaded, "LIVEKIT_HS_TOKEN"), from);
+  assertEquals(
+    new Set(names(loaded.warnings)),
+    new Set(["LIVEKIT_AS_REGISTRATION_FILE", "LIVEKIT_AS_TOKEN"]),
+  );
+  const said = messages(loaded.warnings) + JSON.stringify(loaded.settings);
+  assert(!/of-the-file|some-other/.test(said), said);
+});
+
+Deno.test("loadConfig() says what a registration file lacks, and the name besides", () => {
+  const env = { ...COMPLETE, LIVEKIT_AS_REGISTRATION_FILE: "/run/registration.yaml" };
+  const faults = faultsOf(env, { "/run/registration.yaml": "as_token: as-token-of-the-file\n" });
+  assertEquals(names(faults), ["LIVEKIT_AS_REGISTRATION_FILE", "LIVEKIT_HS_SERVER_NAME"]);
+  assertStringIncludes(faults[0]!.message, "the file has no hs_token");
+  const missing = faultsOf({ ...env, LIVEKIT_HS_SERVER_NAME: "example.org" });
+  assertEquals(names(missing), ["LIVEKIT_AS_REGISTRATION_FILE"]);
+});
+
+Deno.test("loadConfig() takes the membership check by its other name", () => {
+  const mode = {
+    LIVEKIT_AS_TOKEN: "the-as-token-of-the-tests",
+    LIVEKIT_HS_TOKEN: "the-hs-token-of-the-tests",
+    LIVEKIT_HS_SERVER_NAME: "example.org",
+    LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS: "0",
+  };
+  const { config, warnings } = load({ ...COMPLETE, ...mode });
+  assertEquals(config.membershipCheckSeconds, 0);
+  assertStringIncludes(messages(warnings), "rename it to MATRIXRTC_MEMBERSHIP_CHECK_SECONDS");
 });
 
 Deno.test("loadConfig() shows no secret, whatever is wrong with it", () => {

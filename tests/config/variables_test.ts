@@ -12,7 +12,8 @@ const FILES = new Map(Object.entries({
   "/run/key": "devkey\n",
   "/run/pairs": "devkey: secret\n",
   "/run/bad-pairs": "devkey: secret\nnonsense\n",
-  "/run/registration.yaml": "as_token: a\n",
+  "/run/registration.yaml": "as_token: a\nhs_token: b\n",
+  "/run/list.yaml": "- as_token\n",
   "/run/ca.pem": pem,
 }));
 
@@ -37,6 +38,10 @@ const SFU_URLS = {
   ],
 };
 const ONE_LINE = { good: ["devkey", "ein Wört: mit #"], bad: ["two\nlines", "nul\0"] };
+const TOKENS = {
+  good: ["a", "!#$%&'*+-.^_`|~:/=", "a".repeat(1024)],
+  bad: ["two words", "ein-Wört", "two\nlines", "nul\0", "\u{a0}", "a".repeat(1025)],
+};
 const LISTENING = {
   good: [
     ...[":8080", ":0", "0.0.0.0:1", "127.0.0.1:8080", "localhost:8080", "[::1]:8080", "[::]:80"],
@@ -104,7 +109,6 @@ const SAMPLES: Record<VariableName, { good: string[]; bad: string[] }> = {
   LIVEKIT_CS_API_URL_OVERRIDES: OVERRIDES,
   LIVEKIT_INSECURE_SKIP_VERIFY_TLS: { good: ["YES_I_KNOW_WHAT_I_AM_DOING", "true", "\0"], bad: [] },
   LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS: INTERVALS,
-  LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS: INTERVALS,
   LIVEKIT_REDIS_URL: {
     good: [
       "redis://cache",
@@ -129,13 +133,16 @@ const SAMPLES: Record<VariableName, { good: string[]; bad: string[] }> = {
     ],
   },
   LIVEKIT_REDIS_PASSWORD: ONE_LINE,
-  LIVEKIT_AS_TOKEN: ONE_LINE,
-  LIVEKIT_HS_TOKEN: ONE_LINE,
+  LIVEKIT_AS_TOKEN: TOKENS,
+  LIVEKIT_HS_TOKEN: TOKENS,
   LIVEKIT_HS_SERVER_NAME: {
     good: ["example.org", "example.org:8448"],
     bad: ["https://example.org", "@a:example.org", "a b", "*"],
   },
-  LIVEKIT_AS_REGISTRATION_FILE: { good: ["/run/registration.yaml"], bad: ["/run/none", "as: b"] },
+  LIVEKIT_AS_REGISTRATION_FILE: {
+    good: ["/run/registration.yaml"],
+    bad: ["/run/none", "as: b", "/run/list.yaml", "/run/pairs", "/run/ca.pem"],
+  },
   LIVEKIT_LOG_LEVEL: { good: ["debug", "INFO", "warn", "warning", "error", "loud"], bad: [] },
   MATRIXRTC_HOMESERVERS_ALLOWED: PATTERNS,
   MATRIXRTC_HOMESERVERS_BLOCKED: PATTERNS,
@@ -156,6 +163,7 @@ const SAMPLES: Record<VariableName, { good: string[]; bad: string[] }> = {
   MATRIXRTC_DELEGATION: { good: ["auto", "On", "off"], bad: ["true", "yes"] },
   MATRIXRTC_DELEGATE_FOR: { good: ["full-access", "all"], bad: ["full_access", "none"] },
   MATRIXRTC_STATE_DIR: { good: ["/var/lib/x", "state", "/"], bad: ["/a\0b", "a\nb"] },
+  MATRIXRTC_MEMBERSHIP_CHECK_SECONDS: INTERVALS,
   MATRIXRTC_LOG_FORMAT: { good: ["text", "JSON"], bad: ["xml", "logfmt"] },
   MATRIXRTC_LOG_IDENTIFIERS: { good: ["hashed", "plain"], bad: ["none", "raw"] },
   MATRIXRTC_METRICS_BIND: { good: [...LISTENING.good, "off"], bad: [...LISTENING.bad, "on"] },
@@ -183,6 +191,7 @@ const CONTRACT = `
   MATRIXRTC_HOMESERVERS_ALLOWED MATRIXRTC_HOMESERVERS_BLOCKED MATRIXRTC_TOKEN_TTL_SECONDS
   MATRIXRTC_DELEGATION MATRIXRTC_STATE_DIR MATRIXRTC_TRUSTED_PROXIES
   MATRIXRTC_RATE_LIMIT_PER_CLIENT MATRIXRTC_RATE_LIMIT_PER_SERVER MATRIXRTC_DELEGATE_FOR
+  MATRIXRTC_MEMBERSHIP_CHECK_SECONDS
   MATRIXRTC_METRICS_BIND MATRIXRTC_LOG_FORMAT MATRIXRTC_LOG_IDENTIFIERS MATRIXRTC_SHUTDOWN_SECONDS
 `.trim().split(/\s+/);
 
