@@ -1,5 +1,6 @@
 /** Who is in the rooms of the SFU. */
 
+import { parseAttributes } from "./attributes.ts";
 import { SfuError, type Twirp } from "./twirp.ts";
 
 /** Someone who is in a room, or is just coming in. */
@@ -84,12 +85,12 @@ export function createParticipants(twirp: Twirp): Participants {
 
 /** @returns `undefined` for one who has gone: LiveKit may still be clearing up. */
 function parseParticipant(
-  { identity, sid, state }: Record<string, unknown>,
+  { identity, sid, state, attributes }: Record<string, unknown>,
 ): Participant | undefined {
   if (state === "DISCONNECTED" || state === 3) return undefined;
   // One without a name would be absent to everybody who looks for him, and absence costs a call.
   if (asText(identity) === "") throw notLiveKit("a participant without identity");
-  return { identity: asText(identity), sid: asText(sid) };
+  return { identity: asText(identity), sid: asText(sid), ...parseAttributes(attributes) };
 }
 
 function asList(method: string, value: unknown): Record<string, unknown>[] {

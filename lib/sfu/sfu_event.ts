@@ -1,3 +1,5 @@
+import { parseAttributes } from "./attributes.ts";
+
 /** What is needed of LiveKit's `WebhookEvent`. */
 export interface SfuEvent {
   /** LiveKit's name: `room_finished`, `participant_left` … Empty when it has none. */
@@ -66,7 +68,7 @@ const UTF_8 = new TextDecoder();
  */
 export function parseSfuEvent(body: Uint8Array): SfuEvent {
   const { event, room, participant } = asObject(parseJson(body));
-  const { identity, sid, disconnectReason, disconnect_reason } = asObject(participant);
+  const { identity, sid, attributes, disconnectReason, disconnect_reason } = asObject(participant);
   return {
     event: asText(event) ?? "",
     room: asText(asObject(room).name),
@@ -74,6 +76,7 @@ export function parseSfuEvent(body: Uint8Array): SfuEvent {
       participant: {
         identity: identity as string,
         ...(asText(sid) === undefined ? {} : { sid: sid as string }),
+        ...parseAttributes(attributes),
       },
     }),
     disconnectReason: reasonOf(disconnectReason ?? disconnect_reason),

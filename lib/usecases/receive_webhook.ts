@@ -1,6 +1,14 @@
 import type { ParticipantEvent } from "../delayed_leave/participant_event.ts";
 import type { SfuEvent } from "../sfu/sfu_event.ts";
 
+/** Someone who has just come into a room. */
+export interface JoinedParticipant {
+  readonly room: string;
+  readonly identity: string;
+  /** What the join token or the participant has attached. */
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
 /** What events are told to. */
 export interface WebhookDeps {
   /** The SFU has closed a room. */
@@ -11,6 +19,11 @@ export interface WebhookDeps {
     onWebhook(event: SfuEvent): void;
     /** @throws {UpstreamError} When the event could not be kept. */
     onEvent(event: ParticipantEvent): Promise<void>;
+  };
+  /** Those who see to it that participants are joined in the Matrix room; absent where nobody does. */
+  readonly membership?: {
+    /** Takes note and returns at once: LiveKit waits for the answer. */
+    onJoined(participant: JoinedParticipant): void;
   };
 }
 
@@ -33,6 +46,16 @@ export async function receiveWebhook(event: SfuEvent, deps: WebhookDeps): Promis
     ? PARTICIPANT_EVENTS[event.event]
     : undefined;
   if (kind === undefined || room === undefined || participant === undefined) return;
-  const reason = event.disconnectReason;
-  await deps.delayedLeaves?.onEvent({ kind, room, ...participant, reason });
+  const { identity, sid, attributes } = participant;
+  // Before the part that may fail and come again, as it must not wait for that.
+  if (kind === "joined") {
+    deps.membership?.onJoined({ room, identity, ...(attributes && { attributes }) });
+  }
+  await deps.delayedLeaves?.onEvent({
+    kind,
+    room,
+    identity,
+    ...(sid !== undefined && { sid }),
+    reason: event.disconnectReason,
+  });
 }

@@ -67,7 +67,20 @@ export interface Sfu extends HttpServer {
   /** Names of the rooms that exist. */
   readonly rooms: string[];
   /** Lets a participant join, creating the room if need be, and returns the participant's SID. */
-  join(room: string, identity: string, state?: ParticipantState): string;
+  join(
+    room: string,
+    identity: string,
+    state?: ParticipantState,
+    attributes?: Readonly<Record<string, string>>,
+  ): string;
+  /**
+   * Lets the holder of a join token in, with the attributes that stand in it.
+   *
+   * @throws {Error} When the token lets nobody in anywhere.
+   */
+  joinWithToken(joinToken: string): Promise<{ room: string; identity: string; sid: string }>;
+  /** Identities of those who are in a room. */
+  identities(room: string): string[];
   /** Lets a participant leave. */
   leave(room: string, identity: string): void;
   /** Forgets all rooms, as a crash does. For the crash itself, set `isDown` as well. */
@@ -94,6 +107,7 @@ interface Participant {
   identity: string;
   state: ParticipantState;
   joinedAtMs: number;
+  attributes: Readonly<Record<string, string>>;
 }
 
 interface Room {
@@ -209,6 +223,17 @@ export function startSfu(options: SfuOptions): Sfu {
     if (room === undefined) rooms.set(name, room = createRoom(name, {}));
     return room;
   };
+  function join(
+    room: string,
+    identity: string,
+    state: ParticipantState = "ACTIVE",
+    attributes: Readonly<Record<string, string>> = {},
+  ): string {
+    const sid = createSid("PA");
+    const joinedAtMs = Date.now();
+    getRoom(room).participants.set(identity, { sid, identity, state, joinedAtMs, attributes });
+    return sid;
+  }
   const apiUrl = server.url + prefix;
   Object.defineProperty(server, "rooms", { get: () => [...rooms.keys()] });
   return Object.assign(server, {
@@ -219,11 +244,14 @@ export function startSfu(options: SfuOptions): Sfu {
     calls,
     settings,
     count: (method: SfuMethod) => calls.filter((call) => call.method === method).length,
-    join(room: string, identity: string, state: ParticipantState = "ACTIVE") {
-      const sid = createSid("PA");
-      getRoom(room).participants.set(identity, { sid, identity, state, joinedAtMs: Date.now() });
-      return sid;
+    join,
+    async joinWithToken(joinToken: string) {
+      const { sub = "", video = {}, attributes = {} } = await verifier.verify(joinToken);
+      const { room = "", roomJoin = false } = video;
+      if (!roomJoin || room === "" || sub === "") throw new Error("the token lets nobody in");
+      return { room, identity: sub, sid: join(room, sub, "ACTIVE", attributes) };
     },
+    identities: (room: string) => [...rooms.get(room)?.participants.keys() ?? []],
     leave: (room: string, identity: string) => {
       rooms.get(room)?.participants.delete(identity);
     },
@@ -354,7 +382,7 @@ function participantToJson(participant: Participant): Record<string, unknown> {
     region: "",
     is_publisher: false,
     kind: "STANDARD",
-    attributes: {},
+    attributes: participant.attributes,
     disconnect_reason: "UNKNOWN_REASON",
   };
 }

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   AccessToken,
+  type AccessTokenOptions,
   RoomServiceClient,
   TwirpError,
   type VideoGrant,
@@ -198,4 +199,31 @@ Deno.test("sendWebhook() signs as LiveKit does, unless told otherwise", async ()
       { claims: { sha256: undefined } },
     ]
   ) assertEquals(await send(left, changes), [401]);
+});
+
+Deno.test("joinWithToken() lets in whom the token names, attributes and all, and nobody else", async () => {
+  await using sfu = startSfu({});
+  const client = new RoomServiceClient(sfu.apiUrl, sfu.key, sfu.secret);
+  const token = (options: AccessTokenOptions, grant: VideoGrant) => {
+    const token = new AccessToken(sfu.key, sfu.secret, options);
+    token.addGrant(grant);
+    return token.toJwt();
+  };
+  const attributes = { way: "token" };
+  const grant = { room: "call", roomJoin: true };
+  const { room, identity, sid } = await sfu.joinWithToken(
+    await token({ identity: "alice", attributes }, grant),
+  );
+  assertEquals([room, identity, sfu.identities("call")], ["call", "alice", ["alice"]]);
+  const participant = await client.getParticipant("call", "alice");
+  assertEquals([participant.sid, participant.attributes], [sid, attributes]);
+  const [listed] = await client.listParticipants("call");
+  assertEquals(listed?.attributes, attributes);
+  for (
+    const joinToken of [
+      await token({ identity: "mallory" }, { roomList: true }),
+      (await token({ identity: "mallory" }, grant)).replace(/.$/, ""),
+    ]
+  ) await assertRejects(() => sfu.joinWithToken(joinToken), Error);
+  assertEquals(sfu.identities("call"), ["alice"]);
 });

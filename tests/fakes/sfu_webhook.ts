@@ -13,6 +13,8 @@ export interface WebhookEvent {
     sid?: string;
     /** LiveKit's name of a DisconnectReason, any text, or a number. */
     disconnectReason?: string | number;
+    /** What the join token has attached. */
+    attributes?: Readonly<Record<string, string>>;
   };
 }
 
@@ -126,6 +128,7 @@ function eventToJson({ event, room, participant }: WebhookEvent, numericEnums: b
         state: isOver ? (numericEnums ? DISCONNECTED : "DISCONNECTED") : "ACTIVE",
         joinedAt: "1700000000",
         permission: { canSubscribe: true, canPublish: true, canPublishData: true },
+        ...(participant.attributes && { attributes: participant.attributes }),
         ...(reason !== undefined && reason !== "UNKNOWN_REASON" && {
           disconnectReason: numericEnums && number !== -1 ? number : reason,
         }),

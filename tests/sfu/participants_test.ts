@@ -89,6 +89,15 @@ Deno.test("list() lists who is in a room or coming in, with an empty list for no
   ]);
 });
 
+Deno.test("find() and list() tell what participants have attached", async () => {
+  await using world = createWorld();
+  const attributes = { "io.matrixrtc-auth.member": "sealed" };
+  const sid = world.sfu.join("call", "alice", "ACTIVE", attributes);
+  const alice = { identity: "alice", sid, attributes };
+  assertEquals(await world.participants.find("call", "alice"), alice);
+  assertEquals(await world.participants.list("call"), [alice]);
+});
+
 Deno.test("list() takes a room with more participants than a mebibyte holds", async () => {
   await using world = createWorld();
   for (let i = 0; i < 5_000; i++) world.sfu.join("call", `${i}`.padStart(60, "x"));

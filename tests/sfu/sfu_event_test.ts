@@ -34,6 +34,17 @@ Deno.test("parseSfuEvent() takes protobuf's other spelling of a field", () => {
   assertEquals(parse({ ...LEFT, participant }).disconnectReason, "MIGRATION");
 });
 
+Deno.test("parseSfuEvent() reads what the join token has attached", () => {
+  const attributes = { "io.matrixrtc-auth.member": "sealed", other: "text" };
+  const participant = { ...ALICE, attributes };
+  const event = parse({ event: "participant_joined", room: { name: "call" }, participant });
+  assertEquals(event.participant, { identity: "alice", sid: "PA_1", attributes });
+  assertEquals(parse({ participant: { ...ALICE, attributes: {} } }).participant, {
+    identity: "alice",
+    sid: "PA_1",
+  });
+});
+
 for (
   const { name, value, expected } of [
     { name: "an egress", value: { event: "egress_started", egressInfo: { roomName: "call" } } },
@@ -78,7 +89,11 @@ Deno.test("parseSfuEvent() bears any bytes and any JSON", () => {
   const value = fc.record({
     event: fc.jsonValue(),
     room: fc.oneof(fc.jsonValue(), fc.record({ name: fc.jsonValue() })),
-    participant: fc.record({ identity: fc.jsonValue(), disconnectReason: fc.jsonValue() }),
+    participant: fc.record({
+      identity: fc.jsonValue(),
+      disconnectReason: fc.jsonValue(),
+      attributes: fc.jsonValue(),
+    }),
   }, { requiredKeys: [] });
   fc.assert(fc.property(value, (value) => {
     types(new TextEncoder().encode(JSON.stringify(value)));
