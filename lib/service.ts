@@ -7,6 +7,7 @@ import { withDeadline } from "./deadline.ts";
 import { composeDelegation } from "./delayed_leave/compose.ts";
 import type { JobStore } from "./delayed_leave/store.ts";
 import { createClientApi } from "./homeserver/client_api.ts";
+import { composeHomeserverMode } from "./homeserver_mode.ts";
 import { createDelegateEndpoint } from "./http/delegate_endpoint.ts";
 import { createHandler, type Handler } from "./http/handler.ts";
 import { createReadinessEndpoint } from "./http/readiness.ts";
@@ -20,16 +21,20 @@ import type { HttpClient } from "./net/http_client.ts";
 import { targetOfUrl } from "./net/target.ts";
 import { createPseudonym } from "./observability/pseudonym.ts";
 import { createParticipants } from "./sfu/participants.ts";
+import { createRemoveParticipant } from "./sfu/remove_participant.ts";
 import { createRooms } from "./sfu/rooms.ts";
 import { createTwirp, SfuError } from "./sfu/twirp.ts";
 import { createWebhookReader } from "./sfu/webhook.ts";
 import { createSigner } from "./signing/hs256.ts";
 import { createJoinTokenIssuer } from "./signing/join_token.ts";
+import { createMemberSeal } from "./signing/member_seal.ts";
+import type { LiveKitRoom } from "./signing/names.ts";
 import { createServiceTokens } from "./signing/service_token.ts";
 import { delegateDelayedLeave } from "./usecases/delegate_delayed_leave.ts";
 import type { TokenExchangeDeps } from "./usecases/exchange_token.ts";
 import { getToken } from "./usecases/get_token.ts";
 import { legacySfuGet } from "./usecases/legacy_sfu_get.ts";
+import type { Access } from "./usecases/identify_user.ts";
 import { receiveWebhook } from "./usecases/receive_webhook.ts";
 import { createOpenIdVerifier } from "./verification/openid.ts";
 import { createServerResolver } from "./verification/resolve_server.ts";
@@ -83,6 +88,14 @@ const ENDPOINTS = {
   "/readyz": "GET: whether what it depends on works",
 };
 
+const CLIENT_PATH = "/_matrix/client/unstable/io.element.msc4195/rtc/livekit";
+const FEDERATION_PATH = "/_matrix/federation/unstable/io.element.msc4195/rtc/livekit";
+const HOMESERVER_MODE_ENDPOINTS = {
+  [`${CLIENT_PATH}/get_token`]: "POST, from the homeserver: a client's request for a token",
+  [`${CLIENT_PATH}/delegate_delayed_leave`]: "POST, from the homeserver: a client's leave event",
+  [`${FEDERATION_PATH}/get_token`]: "POST, from the homeserver: another server's request",
+};
+
 /** Makes the service. Nothing is connected to before it is started. */
 export function createService(config: Config, log: Logger, effects: Effects): Service {
   const { client, clock } = effects;
@@ -90,7 +103,8 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
   const { liveKit } = config;
 
   const isOwn = (serverName: string) =>
-    config.fullAccess.includes(serverName) || config.federationUrlOverrides.has(serverName);
+    config.fullAccess.includes(serverName) || config.federationUrlOverrides.has(serverName) ||
+    config.appService?.serverName === serverName;
   const maxInFlight = (serverName: string) =>
     isOwn(serverName) ? OWN_MAX_IN_FLIGHT : REMOTE_MAX_IN_FLIGHT;
 
@@ -127,14 +141,43 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     isOwn,
     overrides: config.csApiUrlOverrides,
   });
+  const participants = createParticipants(twirp);
   const delegation = composeDelegation(config, log, {
     ...effects,
     clientApi,
-    participants: createParticipants(twirp),
+    participants,
     ensureRoom: (room) => {
       rooms.forget(room);
       return rooms.ensure(room);
     },
+  });
+
+  const seal = createMemberSeal(
+    liveKit.previous === undefined ? [liveKit.secret] : [liveKit.secret, liveKit.previous.secret],
+  );
+  const common = { log, clock, pseudonym: createPseudonym(config.log.identifiers) };
+  const ensureRoom = (room: LiveKitRoom, timeoutMs: number) =>
+    withDeadline(
+      rooms.ensure(room),
+      timeoutMs,
+      clock,
+      () => new SfuError("http", "CreateRoom did not end within the request's time"),
+    );
+  const delegating = {
+    ...delegation,
+    isOpenTo: (access: Access) => access === "full" || config.delegation.delegateFor === "all",
+  };
+  const homeserverMode = config.appService && composeHomeserverMode(config.appService, config, {
+    ...effects,
+    ...common,
+    clientApi,
+    sign,
+    seal,
+    participants,
+    removeParticipant: createRemoveParticipant(twirp),
+    ensureRoom,
+    delegation: delegating,
+    fallsToThis: (task) => effects.store.fallsToThis(task),
   });
 
   const deps: TokenExchangeDeps = {
@@ -146,23 +189,15 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
       sign,
       ttlSeconds: config.tokenTtlSeconds,
       canUpdateOwnMetadata: config.canUpdateOwnMetadata,
+      // Whoever is banned is to leave the call, whichever way they came.
+      ...(homeserverMode && { seal }),
       clock,
     }),
-    ensureRoom: (room, timeoutMs) =>
-      withDeadline(
-        rooms.ensure(room),
-        timeoutMs,
-        clock,
-        () => new SfuError("http", "CreateRoom did not end within the request's time"),
-      ),
-    delegation: {
-      ...delegation,
-      isOpenTo: (access) => access === "full" || config.delegation.delegateFor === "all",
-    },
+    ensureRoom,
+    delegation: delegating,
     now,
   };
 
-  const common = { log, clock, pseudonym: createPseudonym(config.log.identifiers) };
   // Who sends a body slowly, or none, must not take the places of those who have sent theirs.
   const receiving = new WorkLimit(MAX_RECEIVING);
   const inWork = new WorkLimit(MAX_IN_WORK);
@@ -224,10 +259,25 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
           },
         }),
       },
-      "/": { GET: createStartPage({ version: VERSION, endpoints: ENDPOINTS }) },
+      "/": {
+        GET: createStartPage({
+          version: VERSION,
+          endpoints: { ...ENDPOINTS, ...(homeserverMode && HOMESERVER_MODE_ENDPOINTS) },
+        }),
+      },
+      ...homeserverMode?.routes,
     },
   });
-  return { handle, start: delegation.start, close: delegation.close };
+  return {
+    handle,
+    async start() {
+      await delegation.start();
+      void homeserverMode?.check();
+    },
+    async close(timeoutMs) {
+      await delegation.close(timeoutMs);
+    },
+  };
 }
 
 /** IDs of one process share their first letters, so two replicas' logs can be read together. */

@@ -33,6 +33,8 @@ export interface TokenExchangeRequest {
   readonly openIdToken: OpenIdToken;
   /** Must be the verified user, where the client claims one. */
   readonly claimedUserId?: string;
+  /** The Matrix room, as the client names it. */
+  readonly roomId: string;
   readonly room: LiveKitRoom;
   readonly identityOf: (userId: string) => LiveKitIdentity;
   readonly delayedLeave: DelayedLeave | undefined;
@@ -67,7 +69,8 @@ export async function exchangeToken(
   }
 
   const identity = request.identityOf(userId);
-  const joinToken = deps.issueJoinToken({ room, identity, canPublish: true });
+  const member = { userId, roomId: request.roomId, way: "openid" } as const;
+  const joinToken = deps.issueJoinToken({ room, identity, canPublish: true, member });
   if (access === "full") await createRoom(room, deadline, deps);
   if (isLeaveDelegated) {
     const job = { ...delayedLeave, room, identity, serverName, userId };

@@ -20,6 +20,7 @@ export function getToken(
       openIdToken: request.openIdToken,
       delayedLeave: request.delayedLeave,
       claimedUserId,
+      roomId,
       room: liveKitRoom(roomId, slotId),
       identityOf: (userId) => hashedIdentity(userId, claimedDeviceId, memberId),
     },

@@ -18,6 +18,7 @@ export function legacySfuGet(
     {
       openIdToken: request.openIdToken,
       delayedLeave: request.delayedLeave,
+      roomId: request.roomId,
       room: liveKitRoom(request.roomId, ROOM_CALL_SLOT_ID),
       identityOf: (userId) => legacyIdentity(userId, request.deviceId),
     },

@@ -1,0 +1,107 @@
+/** Puts the parts of homeserver mode together: MSC4195 behind the own homeserver. */
+
+import type { Logger } from "@logtape/logtape";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config/config.ts";
+import type { ClientApi } from "./homeserver/client_api.ts";
+import { composeOwnHomeserver } from "./homeserver/compose.ts";
+import type { Route } from "./http/endpoint.ts";
+import { createHomeserverRoutes } from "./http/homeserver_routes.ts";
+import { createHsTokenCheck } from "./http/hs_token.ts";
+import { WorkLimit } from "./http/work_limit.ts";
+import { isAdmitted } from "./matrix/server_lists.ts";
+import type { HttpClient } from "./net/http_client.ts";
+import type { Pseudonym } from "./observability/pseudonym.ts";
+import type { Participants } from "./sfu/participants.ts";
+import type { RemoveParticipant } from "./sfu/remove_participant.ts";
+import type { Signer } from "./signing/hs256.ts";
+import { createJoinTokenIssuer } from "./signing/join_token.ts";
+import type { MemberSeal } from "./signing/member_seal.ts";
+import type { Delegation } from "./usecases/delegation.ts";
+import type { CallAccessDeps } from "./usecases/homeserver_mode/call_access.ts";
+import { delegateDelayedLeave } from "./usecases/homeserver_mode/delegate_delayed_leave.ts";
+import { federationGetToken } from "./usecases/homeserver_mode/federation_get_token.ts";
+import { getToken } from "./usecases/homeserver_mode/get_token.ts";
+
+/** What homeserver mode takes of the rest of the service. */
+export interface HomeserverModeParts {
+  readonly client: HttpClient;
+  readonly clientApi: ClientApi;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly pseudonym: Pseudonym;
+  readonly sign: Signer;
+  readonly seal: MemberSeal;
+  readonly participants: Participants;
+  readonly removeParticipant: RemoveParticipant;
+  readonly ensureRoom: CallAccessDeps["ensureRoom"];
+  readonly delegation: Delegation;
+  /** Whether a task falls to this process that one of the replicas is enough for. */
+  readonly fallsToThis: (task: string) => boolean;
+}
+
+/** What the rest of the service sees of it. */
+export interface HomeserverMode {
+  readonly routes: Readonly<Record<string, Route>>;
+  /** For the start: asks the homeserver once, logs what comes of it, and never rejects. */
+  check(): Promise<void>;
+}
+
+/**
+ * Join tokens live no longer, since one that is out cannot be taken back: for a
+ * client to connect. LiveKit gives those who are connected new ones every five minutes.
+ */
+const MAX_TOKEN_TTL_SECONDS = 600;
+/** Requests of the homeserver's clients in hand at once, and of other servers. */
+const MAX_FOR_CLIENTS = 1_024;
+const MAX_FOR_SERVERS = 512;
+
+/** Makes it. Nothing is asked before it is started. */
+export function composeHomeserverMode(
+  appService: NonNullable<Config["appService"]>,
+  config: Config,
+  parts: HomeserverModeParts,
+): HomeserverMode {
+  const { clock, log, pseudonym } = parts;
+  const ownServerName = appService.serverName;
+  const homeserver = composeOwnHomeserver({ ...parts, appService });
+
+  const deps = {
+    ...homeserver,
+    ownServerName,
+    sfuUrl: config.liveKit.url,
+    isAdmitted: (serverName: string) => isAdmitted(serverName, config.homeservers),
+    issueJoinToken: createJoinTokenIssuer({
+      apiKey: config.liveKit.key,
+      sign: parts.sign,
+      ttlSeconds: Math.min(config.tokenTtlSeconds, MAX_TOKEN_TTL_SECONDS),
+      // What tells who a participant is stands there, too.
+      canUpdateOwnMetadata: false,
+      seal: parts.seal,
+      clock,
+    }),
+    ensureRoom: parts.ensureRoom,
+    resolveClientApi: parts.delegation.resolveClientApi,
+    delegation: parts.delegation,
+    now: clock.monotonic,
+  };
+  const routes = createHomeserverRoutes({
+    log,
+    clock,
+    pseudonym,
+    ownServerName,
+    checkHsToken: createHsTokenCheck(appService.hsToken),
+    getToken: (body, userId, deadline) => getToken(body, userId, deadline, deps),
+    federationGetToken: (body, origin, deadline) =>
+      federationGetToken(body, origin, deadline, deps),
+    delegate: (body, userId, deadline) => delegateDelayedLeave(body, userId, deadline, deps),
+    isDelegationPossible: parts.delegation.isPossible,
+    limits: {
+      clients: new WorkLimit(MAX_FOR_CLIENTS),
+      servers: new WorkLimit(MAX_FOR_SERVERS),
+    },
+  });
+  return { routes, check: homeserver.check };
+}
