@@ -2,7 +2,7 @@ import type { Clock } from "../../clock.ts";
 import type { Participant, Participants } from "../../sfu/participants.ts";
 import type { LiveKitIdentity, LiveKitRoom } from "../../signing/names.ts";
 import type { FindMembers } from "./room_members.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "../../slots.ts";
 
 /**
  * Looks for a participant under any of the identities.

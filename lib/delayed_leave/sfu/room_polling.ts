@@ -5,7 +5,7 @@ import { type JobKey, jobKey } from "../job.ts";
 import type { ParticipantEvent } from "../participant_event.ts";
 import type { FindMembers, RoomMembers } from "./room_members.ts";
 import type { WatchedJob, WatchedJobs } from "../sfu_view.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "../../slots.ts";
 
 /** What polling needs. */
 export interface RoomPollingOptions {

@@ -6,7 +6,7 @@ import { SfuError } from "../../sfu/twirp.ts";
 import type { LiveKitRoom } from "../../signing/names.ts";
 import { RoomSample } from "./room_sample.ts";
 import type { WatchedJobs } from "../sfu_view.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "../../slots.ts";
 
 /** What watching the SFU's health needs. */
 export interface SfuHealthOptions {
