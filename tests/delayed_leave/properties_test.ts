@@ -39,6 +39,7 @@ const ENTER: Step = {
   gapMs: 500,
   joinAs: 0,
   delegateAs: 0,
+  isProxied: false,
 };
 
 /** What went wrong once; it is too rare to leave it to chance. */
@@ -68,6 +69,26 @@ const STORIES: Readonly<Record<string, readonly Step[]>> = {
     { kind: "service crashes" },
     { kind: "hang up", client: 0 },
     { kind: "wait", ms: 60_000 },
+  ],
+  "an event through the homeserver is kept alive until somebody comes": [
+    { ...ENTER, isProxied: true, delayMs: 20_000, gapMs: 400_000 },
+    { kind: "wait", ms: 100_000 },
+    { kind: "sfu", mode: "unreachable", ms: 100_000 },
+    { kind: "wait", ms: 400_000 },
+    { kind: "die", client: 0 },
+  ],
+  "an event through the homeserver is kept alive by the next process": [
+    { ...ENTER, isProxied: true, delayMs: 20_000, gapMs: 300_000 },
+    { kind: "wait", ms: 100_000 },
+    { kind: "service crashes" },
+    { kind: "wait", ms: 3_000 },
+    { kind: "service starts" },
+    { kind: "wait", ms: 400_000 },
+    { kind: "hang up", client: 0 },
+  ],
+  "an event through the homeserver is sent for whom never came": [
+    { ...ENTER, isProxied: true, delayMs: 20_000, gapMs: 2_000_000 },
+    { kind: "wait", ms: 700_000 },
   ],
   "a crash of the SFU throws nobody out": [
     ENTER,

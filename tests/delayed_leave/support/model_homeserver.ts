@@ -13,6 +13,8 @@ export type HomeserverMode = "well" | "failing" | "limiting" | "hanging" | "mute
 export interface HomeserverAttempt {
   readonly delayId: string;
   readonly act: "restart" | "send";
+  /** In whose name, empty for nobody's; absent without a token. */
+  readonly asUser?: string;
   /** Whoever made it, as {@linkcode ModelHomeserver.clientFor} was told. */
   readonly caller: number;
   readonly at: number;
@@ -45,9 +47,12 @@ interface DelayedEvent {
   stop: () => void;
 }
 
+/** The application service's token. */
+export const AS_TOKEN = "as-token";
+
 const ON_THE_WAY_MS = 2;
 const PATH =
-  /^\/_matrix\/client\/(?:unstable\/org\.matrix\.msc4140|v1)\/delayed_events\/([^/]+)\/(restart|send)$/;
+  /^\/_matrix\/client\/(?:unstable\/org\.matrix\.msc4140|v1)\/delayed_events\/([^/?]+)\/(restart|send)(?:\?user_id=([^&]+))?$/;
 
 /** Makes one. */
 export function createModelHomeserver(clock: Clock): ModelHomeserver {
@@ -102,10 +107,13 @@ export function createModelHomeserver(clock: Clock): ModelHomeserver {
     onAttempt: () => {},
     onFired: () => {},
     clientFor: (caller, processClock) => ({
-      request: (_target, { path, timeoutMs }) =>
+      request: (_target, { headers, path, timeoutMs }) =>
         new Promise((resolve, reject) => {
-          const [, delayId, act] = PATH.exec(path) ?? [];
+          const [, delayId, act, user] = PATH.exec(path) ?? [];
           if (delayId === undefined) throw new Error(`an unexpected request: ${path}`);
+          const token = headers?.authorization;
+          if (token !== undefined && token !== `Bearer ${AS_TOKEN}`) throw new Error("a bad token");
+          const asUser = token === undefined ? {} : { asUser: decodeURIComponent(user ?? "") };
           const giveUp = processClock.after(timeoutMs, () =>
             reject(new UpstreamError("http", "no answer in time")));
           // On the way it is nobody's any more: it arrives whatever becomes of the process.
@@ -114,6 +122,7 @@ export function createModelHomeserver(clock: Clock): ModelHomeserver {
               {
                 delayId: decodeURIComponent(delayId),
                 act: act as HomeserverAttempt["act"],
+                ...asUser,
                 caller,
                 at: clock.monotonic(),
                 status: 0,

@@ -3,14 +3,14 @@ import type { Clock } from "../../../lib/clock.ts";
 import type { Config } from "../../../lib/config/config.ts";
 import { loadConfig } from "../../../lib/config/load_config.ts";
 import { composeDelegation } from "../../../lib/delayed_leave/compose.ts";
-import type { Job } from "../../../lib/delayed_leave/job.ts";
+import type { Job, StoredJob } from "../../../lib/delayed_leave/job.ts";
 import type { JobStore } from "../../../lib/delayed_leave/store.ts";
 import { createClientApi } from "../../../lib/homeserver/client_api.ts";
 import type { Participants } from "../../../lib/sfu/participants.ts";
 import type { SfuEvent } from "../../../lib/sfu/sfu_event.ts";
 import { receiveWebhook } from "../../../lib/usecases/receive_webhook.ts";
 import { createFaultyStore, type StoreMode } from "./faulty_store.ts";
-import type { ModelHomeserver } from "./model_homeserver.ts";
+import { AS_TOKEN, type ModelHomeserver } from "./model_homeserver.ts";
 import type { ModelSfu } from "./model_sfu.ts";
 import { createProcessClock } from "./process_clock.ts";
 
@@ -43,6 +43,8 @@ export interface ModelProcessOptions {
   readonly sfu: ModelSfu;
   readonly store: JobStore;
   readonly storeMode: () => StoreMode;
+  /** Told of each job that is in the store now. */
+  readonly onKept: (stored: StoredJob) => void;
   readonly intervalMs: number;
 }
 
@@ -88,7 +90,16 @@ export function createModelProcess(options: ModelProcessOptions): ModelProcess {
     client,
     clientApi,
     random,
-    store,
+    store: {
+      ...store,
+      async write(changes) {
+        const results = await store.write(changes);
+        for (const [n, change] of changes.entries()) {
+          if (change.kind !== "remove" && results[n] === "kept") options.onKept(change.stored);
+        }
+        return results;
+      },
+    },
     participants,
     ensureRoom: (room) => whileAlive(sfu.ensureRoom(room)),
   });
@@ -131,6 +142,9 @@ function createConfig(intervalMs: number): Config {
       LIVEKIT_SECRET: "a-secret-of-thirty-two-characters!",
       LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS: String(intervalMs / 1000),
       LIVEKIT_CS_API_URL_OVERRIDES: `${SERVER_NAME}=http://homeserver`,
+      LIVEKIT_AS_TOKEN: AS_TOKEN,
+      LIVEKIT_HS_TOKEN: "hs-token",
+      LIVEKIT_HS_SERVER_NAME: SERVER_NAME,
     },
     readFile: () => "",
   }).config;

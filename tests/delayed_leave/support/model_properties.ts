@@ -22,6 +22,7 @@ const enter = fc.record({
   gapMs: fc.constantFrom(0, 50, 500, 3_000),
   joinAs: identity,
   delegateAs: identity,
+  isProxied: fc.boolean(),
 });
 
 function of<K extends Step["kind"]>(...kinds: K[]) {
@@ -67,6 +68,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       client,
       delayMs,
       delegateAs: identity,
+      isProxied: fc.boolean(),
       isSameEvent: fc.boolean(),
     }),
   },

@@ -44,6 +44,8 @@ export type Step =
     /** Which of the client's identities. */
     readonly joinAs: 0 | 1;
     readonly delegateAs: 0 | 1;
+    /** Whether the homeserver passes the hand-over on. */
+    readonly isProxied: boolean;
   }
   | { readonly kind: "hang up"; readonly client: number }
   | { readonly kind: "die"; readonly client: number }
@@ -63,6 +65,8 @@ export type Step =
     readonly client: number;
     readonly delayMs: number;
     readonly delegateAs: 0 | 1;
+    readonly isProxied: boolean;
+    /** Then it is handed over the way it was. */
     readonly isSameEvent: boolean;
   }
   | { readonly kind: "sfu"; readonly mode: SfuMode; readonly ms: number }
@@ -100,6 +104,7 @@ interface LeaveEvent {
   readonly id: string;
   readonly client: Client;
   readonly delayMs: number;
+  readonly isProxied: boolean;
   delegation: "under way" | "kept" | "failed" | "unknown" | "superseded";
   /** When the delegation became what it is. */
   since: number;
@@ -114,12 +119,15 @@ interface LeaveEvent {
   wasJoined: boolean;
   /** Not every connection gets as far as the call. */
   wasActive: boolean;
-  /** When it was restarted last with somebody there; that much the store knows as well. */
+  /**
+   * When it was restarted last with somebody there; that much the store knows as well. Of events
+   * that are restarted anyway: when the store was told so last.
+   */
   restartedAt: number;
   /** When a connection ended last that had not got as far as the call. */
   abortedAt: number;
   /**
-   * Whether nobody was told of the last restart. A homeserver that restarts an event for its whole
+   * Whether nobody was told of the last restart, or the store was not before a crash. A homeserver that restarts an event for its whole
    * delay and never says so has it given up: then only its own timer is left.
    */
   isDoubtful: boolean;
@@ -151,6 +159,10 @@ const LATE_WEBHOOK_MS = 8_000;
 const WEBHOOK_RETRIES_MS = [1_000, 2_000, 4_000, 8_000];
 /** What was kept no longer ago than this may be lost in a crash. */
 const UNWRITTEN_MS = 1_000;
+/** How long participants are awaited whose homeserver has passed the hand-over on. */
+const PROXIED_WAIT_MS = 600_000;
+/** A hand-over may come a moment before the delay ends, and its restart after that. */
+const HAND_OVER_MS = 1_000;
 /** More than all that finds out about absences takes, but for the longest delays. */
 const QUIET_MS = 150_000;
 const TIMERS_PER_JOB = 8;
@@ -342,7 +354,7 @@ export class ModelWorld {
         const last = client.events.at(-1);
         if (session === undefined || this.#process === undefined) return;
         if (step.isSameEvent && last?.delegation === "kept") this.#delegate(last, step.delegateAs);
-        else this.#delegate(this.#schedule(client, step.delayMs), step.delegateAs);
+        else this.#delegate(this.#schedule(client, step), step.delegateAs);
       }
     }
   }
@@ -362,7 +374,7 @@ export class ModelWorld {
     client.joinAs = step.joinAs;
     // Whoever enters anew has nothing to do with what was.
     for (const event of client.events) event.isAnnounced = true;
-    const event = this.#schedule(client, step.delayMs);
+    const event = this.#schedule(client, step);
     const join = () => {
       this.sfu.createRoom(client.room);
       this.#join(client);
@@ -375,11 +387,12 @@ export class ModelWorld {
     });
   }
 
-  #schedule(client: Client, delayMs: number): LeaveEvent {
+  #schedule(client: Client, { delayMs, isProxied }: Pick<LeaveEvent, "delayMs" | "isProxied">) {
     const event: LeaveEvent = {
       id: `event-${++this.#lastEvent}`,
       client,
       delayMs,
+      isProxied,
       delegation: "under way",
       since: this.clock.monotonic(),
       keyIdentity: "",
@@ -423,6 +436,7 @@ export class ModelWorld {
         delayTimeoutMs: event.delayMs,
         serverName: SERVER_NAME,
         userId: client.userId,
+        ...(event.isProxied && { isThroughHomeserver: true }),
       },
       DELEGATE_TIMEOUT_MS,
     ).then(() => {
@@ -509,6 +523,10 @@ export class ModelWorld {
       sfu: this.sfu,
       store: this.#place.open(this.clock),
       storeMode: () => this.#store,
+      onKept: ({ job, wasConnected }) => {
+        const event = this.#events.get(job.delayId.reveal())!;
+        if (event.isProxied) event.restartedAt = wasConnected ? this.clock.monotonic() : -Infinity;
+      },
       intervalMs: INTERVAL_MS,
     });
     this.#processes.set(process.id, process);
@@ -540,6 +558,12 @@ export class ModelWorld {
         event.delegation = "unknown";
       }
       if (event.delegation === "kept" && !this.#place.isLasting) event.delegation = "unknown";
+      // What the store has kept without saying so it can only be told to forget while there is time.
+      if (event.delegation === "failed" && wasStoring >= event.since - DELEGATE_TIMEOUT_MS) {
+        event.delegation = "unknown";
+      }
+      const startedAt = this.homeserver.startedAt(event.id);
+      if (startedAt > now - UNWRITTEN_MS || wasStoring >= startedAt) event.isDoubtful = true;
       if (event.restartedAt > now - UNWRITTEN_MS || wasStoring >= event.restartedAt) {
         event.restartedAt = -Infinity;
       }
@@ -649,6 +673,9 @@ export class ModelWorld {
     const now = this.clock.monotonic();
     const process = this.#processes.get(attempt.caller)!;
     this.#tell(`${attempt.act} ${event.id} by ${attempt.caller}: ${attempt.status}`);
+    if (attempt.asUser !== (event.isProxied ? event.client.userId : undefined)) {
+      this.#blame(`a call for ${event.id} in the name of ${attempt.asUser}`);
+    }
     if (event.delegation === "superseded" && now > event.since + 10) {
       this.#blame(`a call for ${event.id}, which has been replaced`);
     }
@@ -662,10 +689,12 @@ export class ModelWorld {
       if (isThere) {
         event.wasJoined = true;
         event.wasActive ||= this.#listed(event.client)?.isActive === true;
-      } else if (!event.isConfused) {
+      } else if (!event.isConfused && !event.isProxied) {
         this.#blame(`a restart of ${event.id} before anybody joined`);
       }
-      if (attempt.status === 200 && session !== undefined) {
+      if (event.isProxied) {
+        if (attempt.status === 200) event.isDoubtful = this.homeserver.mode === "mute";
+      } else if (attempt.status === 200 && session !== undefined) {
         event.restartedAt = now;
         event.isDoubtful = this.homeserver.mode === "mute";
       }
@@ -692,7 +721,8 @@ export class ModelWorld {
     const isAlive = attempt.status === 200 || this.homeserver.isAlive(event.id);
     if (!isAlive || event.isAnnounced || event.isConfused) return;
     if (isFirst && now < event.graceUntil) this.#blame(`${event.id} is sent within the grace`);
-    const isEarly = now < event.delegatedAt + event.delayMs - 10;
+    const waitMs = event.isProxied ? PROXIED_WAIT_MS : event.delayMs;
+    const isEarly = now < event.delegatedAt + waitMs - 10;
     // After a restart of the service, having been seen counts as having been in the call.
     const wasTrouble = Math.max(this.#troubleAt.seeing, this.#troubleAt.acting) >=
       event.delegatedAt;
@@ -716,14 +746,20 @@ export class ModelWorld {
     const now = this.clock.monotonic();
     this.#tell(`${event.id} fires by itself`);
     const { session } = event.client;
-    if (event.delegation !== "kept" || event.isAnnounced || session === undefined) return;
-    if (!session.isActive || !this.sfu.isListed(session) || session.since > now - 1_000) return;
+    if (event.delegation !== "kept") return;
     const startedAt = this.homeserver.startedAt(event.id);
     this.#noteTrouble();
     if (event.isDoubtful) return;
     // Half of the delay is enough for a restart.
     const enoughMs = Math.max(event.delayMs / 2, 1_500);
     if (this.#troubleAt.acting >= Math.max(startedAt, now - enoughMs)) return;
+    if (event.isProxied) {
+      // It is kept alive until it is sent, whoever is there.
+      if (event.since < now - HAND_OVER_MS) this.#blame(`${event.id} fires all the same`);
+      return;
+    }
+    if (event.isAnnounced || session === undefined) return;
+    if (!session.isActive || !this.sfu.isListed(session) || session.since > now - 1_000) return;
     const isUnseen = event.restartedAt < session.since;
     if (isUnseen && this.#troubleAt.seeing >= Math.min(session.since, startedAt)) return;
     this.#blame(`${event.id} fires although ${session.sid} is there`);
@@ -741,7 +777,12 @@ export class ModelWorld {
     await this.#pass(QUIET_MS);
     for (const event of this.#events.values()) this.#checkNoGhost(event);
     await this.#settle();
-    const longest = Math.max(0, ...[...this.#events.values()].map(({ delayMs }) => delayMs));
+    const longest = Math.max(
+      0,
+      ...[...this.#events.values()].map(({ delayMs, isProxied }) =>
+        isProxied ? Math.max(delayMs, PROXIED_WAIT_MS) : delayMs
+      ),
+    );
     await this.#pass(longest + 70_000);
     this.#checkJobs(this.#process!.jobs);
     if (this.#process!.jobs === 0 && this.#process!.timers > 0) {
