@@ -1,13 +1,17 @@
 /** The program: arguments, environment, wiring, signals. */
 
+import { randomBytes } from "node:crypto";
 import { type Command, parseArguments, UsageError } from "./lib/cli/arguments.ts";
 import { askHealth } from "./lib/cli/healthcheck.ts";
 import { helpText } from "./lib/cli/help.ts";
+import { formatRegistration } from "./lib/cli/registration.ts";
 import type { Config } from "./lib/config/config.ts";
 import { ConfigError, type Finding } from "./lib/config/config_error.ts";
 import { readRedisUrl } from "./lib/config/parse_redis_url.ts";
 import { formatSettings } from "./lib/config/format_settings.ts";
 import { loadConfig, type LoadedConfig } from "./lib/config/load_config.ts";
+import { loadRegistrationSettings } from "./lib/config/registration_settings.ts";
+import type { ConfigSources } from "./lib/config/sources.ts";
 import { WITHOUT_EFFECT } from "./lib/config/without_effect.ts";
 import { withDeadline } from "./lib/deadline.ts";
 import { chooseStore, storeKindOf } from "./lib/delayed_leave/stores/choose_store.ts";
@@ -29,6 +33,7 @@ import { VERSION } from "./lib/version.ts";
 const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
 
 const MAX_ENV_FILE_BYTES = 1024 * 1024;
+const TOKEN_BYTES = 32;
 const LOG_TIMEOUT_MS = 500;
 /** Whoever waits for the service to be there is answered first. */
 const WARM_UP_AFTER_MS = 25;
@@ -54,20 +59,18 @@ function readFile(path: string, maxBytes: number): string {
   return new TextDecoder().decode(bytes.subarray(0, length));
 }
 
-function readConfig({ envFile, mayLackEnvFile }: Command): LoadedConfig {
+function configSources({ envFile, mayLackEnvFile }: Command): ConfigSources {
   const env = Deno.env.toObject();
-  if (envFile === undefined) return loadConfig({ env, readFile });
+  if (envFile === undefined) return { env, readFile };
   let text: string;
   try {
     text = readFile(envFile, MAX_ENV_FILE_BYTES);
   } catch (error) {
-    if (mayLackEnvFile && error instanceof Deno.errors.NotFound) {
-      return loadConfig({ env, readFile });
-    }
+    if (mayLackEnvFile && error instanceof Deno.errors.NotFound) return { env, readFile };
     const message = `--env-file ${envFile} cannot be read: ${(error as Error).name}`;
     throw new ConfigError([{ variable: "--env-file", message }]);
   }
-  return loadConfig({ env, readFile, envFile: { path: envFile, text } });
+  return { env, readFile, envFile: { path: envFile, text } };
 }
 
 async function serve({ config, settings, warnings }: LoadedConfig): Promise<number> {
@@ -176,10 +179,11 @@ async function endLog(flush: () => Promise<void>): Promise<void> {
 }
 
 function summaryOf(config: Config): Record<string, string> {
-  const { fullAccess, liveKit } = config;
+  const { fullAccess, liveKit, appService } = config;
   return {
     sfu: liveKit.apiUrl,
     fullAccess: fullAccess.join(",") || "nobody",
+    ...appService && { homeserver: appService.serverName },
     delegation: storeKindOf(config),
   };
 }
@@ -210,12 +214,23 @@ function report(findings: readonly Finding[], prefix: string): void {
   for (const { message } of findings) console.error(`${prefix}: ${message}`);
 }
 
+function randomToken(): string {
+  return randomBytes(TOKEN_BYTES).toString("hex");
+}
+
 async function run(command: Command): Promise<number> {
   if (command.name === "version") {
     console.log(`matrixrtc-auth ${VERSION}`);
     return EXIT.ok;
   }
-  const loaded = readConfig(command);
+  const sources = configSources(command);
+  if (command.name === "config registration") {
+    const settings = loadRegistrationSettings(sources, command.registration);
+    const tokens = { asToken: randomToken(), hsToken: randomToken() };
+    console.log(formatRegistration(settings, tokens).trimEnd());
+    return EXIT.ok;
+  }
+  const loaded = loadConfig(sources);
   if (command.name === "config") {
     console.log(formatSettings(loaded.settings).trimEnd());
     report(loaded.warnings, "warning");

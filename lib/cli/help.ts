@@ -20,6 +20,20 @@ Prints the effective configuration: every variable, its value with secrets as
 ${ENV_FILE}
 
 Exit codes: 0 usable, 78 wrong configuration.`,
+  "config registration": `Usage: matrixrtc-auth config registration [--server NAME] [--url URL]
+
+Prints a registration file for Synapse with new random tokens, and what else to do
+for homeserver mode. Nothing is saved: put it where both can read it, and nobody else.
+
+Options:
+  --server NAME     the homeserver; LIVEKIT_HS_SERVER_NAME if not given, or the only
+                    one in LIVEKIT_FULL_ACCESS_HOMESERVERS
+  --url URL         where the homeserver reaches this service; taken from
+                    LIVEKIT_JWT_BIND if not given
+  --env-file FILE   read variables from a dotenv file; the environment wins over it
+  -h, --help        this text
+
+Exit codes: 0 printed, 64 wrong options, 78 wrong or missing configuration.`,
   healthcheck: `Usage: matrixrtc-auth healthcheck [--env-file FILE]
 
 Asks the service that runs with the same configuration on this host for /healthz.
@@ -37,10 +51,11 @@ const PROGRAM_HELP = `matrixrtc-auth: MatrixRTC authorization service for LiveKi
 Usage: matrixrtc-auth [COMMAND] [OPTIONS]
 
 Commands:
-  serve         serve until told to stop; what happens without a command
-  config        print the effective configuration and check it
-  healthcheck   ask the running service whether it is alive
-  version       print the version
+  serve                 serve until told to stop; what happens without a command
+  config                print the effective configuration and check it
+  config registration   print a registration file for homeserver mode
+  healthcheck           ask the running service whether it is alive
+  version               print the version
 
 Options:
   --env-file FILE   read variables from a dotenv file; the environment wins over it

@@ -35,7 +35,8 @@ export function checkRegistration(
       `does not list ${MEMBERSHIP_SCOPE} in ${scopes}: Synapse will not say who is in a room`,
     );
   }
-  if (!misnamed.has(proxyPrefix) && registration.get(proxyPrefix) !== PROXY_PREFIX) {
+  const prefix = String(registration.get(proxyPrefix) ?? "").replace(/\/+$/, "");
+  if (!misnamed.has(proxyPrefix) && prefix !== PROXY_PREFIX) {
     context.warn(
       `does not have ${PROXY_PREFIX} as ${proxyPrefix}: Synapse will not pass requests on`,
     );

@@ -49,8 +49,23 @@ export function toApiUrl(sfuUrl: string): string {
  * ```
  */
 export function parseHttpBaseUrl(text: string): string {
-  const withScheme = text.includes("://") ? text : `https://${text}`;
-  return withoutTrailingSlash(checkUrl(withScheme, ["http", "https"]));
+  return parseHttpUrl(text.includes("://") ? text : `https://${text}`);
+}
+
+/**
+ * Parses the base URL of an HTTP API that has to name its scheme.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertThrows } from "@std/assert";
+ * import { parseHttpUrl } from "./parse_url.ts";
+ *
+ * assertEquals(parseHttpUrl("http://auth:8080/"), "http://auth:8080");
+ * assertThrows(() => parseHttpUrl("auth:8080"), Error);
+ * ```
+ */
+export function parseHttpUrl(text: string): string {
+  return withoutTrailingSlash(checkUrl(text, ["http", "https"]));
 }
 
 /**

@@ -32,7 +32,7 @@ function read(text: string): unknown {
   let document;
   try {
     // Pretty errors quote the line that they are about.
-    const options = { lineCounter, prettyErrors: false, logLevel: "silent", merge: true } as const;
+    const options = { lineCounter, prettyErrors: false, logLevel: "error", merge: true } as const;
     document = parseDocument(text, options);
   } catch {
     // Brackets by the thousand use up the stack; the parser has no limit of its own.

@@ -3,6 +3,8 @@ import { type Command, parseArguments, UsageError } from "../../lib/cli/argument
 
 const SERVE: Command = { name: "serve", isHelp: false, mayLackEnvFile: false };
 
+const REGISTRATION: Command = { ...SERVE, name: "config registration" };
+
 const LINES: { args: string[]; command: Command | undefined }[] = [
   { args: [], command: SERVE },
   { args: ["serve"], command: SERVE },
@@ -17,6 +19,23 @@ const LINES: { args: string[]; command: Command | undefined }[] = [
   { args: ["help"], command: undefined },
   { args: ["serve", "--help"], command: { ...SERVE, isHelp: true } },
   { args: ["--help", "config"], command: { ...SERVE, name: "config", isHelp: true } },
+  { args: ["config", "registration"], command: REGISTRATION },
+  { args: ["config", "registration", "-h"], command: { ...REGISTRATION, isHelp: true } },
+  {
+    args: ["config", "--server", "example.org:8448", "registration", "--env-file=a.env"],
+    command: {
+      ...REGISTRATION,
+      envFile: "a.env",
+      registration: { serverName: "example.org:8448" },
+    },
+  },
+  {
+    args: ["config", "registration", "--url=HTTPS://Auth.example/x/", "--server=[::1]"],
+    command: {
+      ...REGISTRATION,
+      registration: { serverName: "[::1]", proxyUrl: "https://auth.example/x" },
+    },
+  },
   { args: ["--env-file", "a.env"], command: { ...SERVE, envFile: "a.env" } },
   { args: ["--env-file=a.env", "config"], command: { ...SERVE, name: "config", envFile: "a.env" } },
   {
@@ -42,6 +61,22 @@ for (
     { args: ["constructor"], says: "Unknown command" },
     { args: [""], says: 'Unknown command ""' },
     { args: ["serve", "now"], says: 'Unexpected argument "now" after "serve"' },
+    { args: ["config", "now"], says: 'Unexpected argument "now" after "config"' },
+    {
+      args: ["config", "registration", "now"],
+      says: 'Unexpected argument "now" after "config registration"',
+    },
+    { args: ["registration"], says: 'Unknown command "registration"' },
+    { args: ["config", "--server", "a"], says: '"--server" belongs to "config registration"' },
+    { args: ["--url", "http://a"], says: '"--url" belongs to "config registration"' },
+    {
+      args: ["config", "registration", "--server", "https://a\n"],
+      says: '"--server" is "https://a\\n"',
+    },
+    { args: ["config", "registration", "--server="], says: '"--server" is ""' },
+    { args: ["config", "registration", "--url", "auth:8080"], says: '"--url" is "auth:8080"' },
+    { args: ["config", "registration", "--url=http://me:hunter2@a"], says: "user or password" },
+    { args: ["config", "registration", "--url"], says: "--url" },
     { args: ["--port", "80"], says: "--port" },
     { args: ["-x"], says: "-x" },
     { args: ["--env-file"], says: "--env-file" },
