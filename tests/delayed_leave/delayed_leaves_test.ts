@@ -449,6 +449,21 @@ Deno.test("onTaken() runs the jobs of a replica that has gone", async () => {
   assertEquals([world.leaves.count, world.acts.at(-1), world.kept], [0, "send delay", []]);
 });
 
+Deno.test("onTaken() keeps an event through the homeserver alive whose user is awaited", async () => {
+  const world = createWorld();
+  await world.start();
+  const restartedAt = world.clock.now() - 20_000;
+  const job = createJob({ isThroughHomeserver: true });
+  world.listener.onTaken([{ job, restartedAt, wasConnected: false }]);
+  await settle();
+  assertEquals([world.leaves.count, world.acts], [1, ["restart delay"]]);
+  await world.pass(300_000);
+  assertEquals([world.leaves.count, new Set(world.acts)], [1, new Set(["restart delay"])]);
+  await world.tell({ kind: "joined", sid: "PA_1" });
+  await world.tell({ kind: "left", sid: "PA_1", reason: "CLIENT_INITIATED" });
+  assertEquals([world.leaves.count, world.acts.at(-1), world.kept], [0, "send delay", []]);
+});
+
 Deno.test("onTaken() does not disturb a job that runs here", async () => {
   const world = createWorld();
   await world.start();
