@@ -1,13 +1,6 @@
 import type { ParticipantEvent } from "../delayed_leave/participant_event.ts";
+import type { CallParticipant } from "../membership/call_participant.ts";
 import type { SfuEvent } from "../sfu/sfu_event.ts";
-
-/** Someone who has just come into a room. */
-export interface JoinedParticipant {
-  readonly room: string;
-  readonly identity: string;
-  /** What the join token or the participant has attached. */
-  readonly attributes?: Readonly<Record<string, string>>;
-}
 
 /** What events are told to. */
 export interface WebhookDeps {
@@ -23,7 +16,7 @@ export interface WebhookDeps {
   /** Those who see to it that participants are joined in the Matrix room; absent where nobody does. */
   readonly membership?: {
     /** Takes note and returns at once: LiveKit waits for the answer. */
-    onJoined(participant: JoinedParticipant): void;
+    onJoined(participant: CallParticipant): void;
   };
 }
 

@@ -1,8 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { ParticipantEvent } from "../../lib/delayed_leave/participant_event.ts";
 import { StoreError } from "../../lib/delayed_leave/store.ts";
+import type { CallParticipant } from "../../lib/membership/call_participant.ts";
 import type { SfuEvent } from "../../lib/sfu/sfu_event.ts";
-import { type JoinedParticipant, receiveWebhook } from "../../lib/usecases/receive_webhook.ts";
+import { receiveWebhook } from "../../lib/usecases/receive_webhook.ts";
 
 const ALICE = { identity: "alice", sid: "PA_1" };
 
@@ -10,7 +11,7 @@ function createWorld() {
   const forgotten: string[] = [];
   const heard: SfuEvent[] = [];
   const told: ParticipantEvent[] = [];
-  const joined: JoinedParticipant[] = [];
+  const joined: CallParticipant[] = [];
   const receive = (event: SfuEvent) =>
     receiveWebhook(event, {
       forgetRoom: (room) => forgotten.push(room),
@@ -125,7 +126,7 @@ Deno.test("receiveWebhook() keeps attributes away from the jobs", async () => {
 });
 
 Deno.test("receiveWebhook() tells of membership even when the event could not be kept", async () => {
-  const joined: JoinedParticipant[] = [];
+  const joined: CallParticipant[] = [];
   const event = {
     event: "participant_joined",
     room: "call",
