@@ -1,10 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { join } from "node:path";
-import { type RunningService, startService } from "../../support/service.ts";
 import { type Caller, startCaller } from "./caller.ts";
 import { hashNames } from "./derived_names.ts";
 import { type Call, getTokenBody, LEGACY_SLOT, post, sfuGetBody } from "./exchange.ts";
 import { type DelayedEventCall, type HomeserverTap, startHomeserverTap } from "./homeserver_tap.ts";
+import { startLoggedService } from "./logged_service.ts";
 import type { MatrixUser } from "./matrix_client.ts";
 import { announce, createCallRoom, enterRoom, type Membership } from "./membership.ts";
 import type { JoinDetails } from "./participant.ts";
@@ -44,22 +43,6 @@ export async function startCallWorld(): Promise<CallWorld> {
     startService: (more) => startLoggedService(world.serviceEnv({ ...overrides, ...more })),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
-}
-
-let services = 0;
-
-/**
- * Starts the service. Whoever looks for a mistake names a folder in `E2E_LOG_DIR`: each service writes
- * its log there as it runs, debug level and plain identifiers included.
- */
-async function startLoggedService(env: Record<string, string>): Promise<RunningService> {
-  const dir = Deno.env.get("E2E_LOG_DIR");
-  if (!dir) return await startService({ env });
-  const path = join(dir, `service-${Deno.pid}-${++services}.log`);
-  return await startService({
-    env: { LIVEKIT_LOG_LEVEL: "debug", MATRIXRTC_LOG_IDENTIFIERS: "plain", ...env },
-    onOutput: (text) => Deno.writeTextFileSync(path, text, { append: true }),
-  });
 }
 
 /** A user who has said to be in a call, and has scheduled the leave. */

@@ -31,10 +31,17 @@ export interface HomeserverTap extends AsyncDisposable {
   ): Promise<void>;
   /** All statuses of all events. */
   readonly allStatuses: readonly number[];
+  /** What the questions about a room's members were answered with, see MSC4502. */
+  questions(roomId: string): readonly number[];
+  /** Resolves when so many questions about a room's members were answered. */
+  waitForQuestions(roomId: string, count: number): Promise<void>;
+  /** Answers everything 502 from now on, as a proxy does before a homeserver that is down; or no longer. */
+  setDown(isDown: boolean): void;
 }
 
 const WAIT_TIMEOUT_MS = 30_000;
 const ACTION_PATH = /\/delayed_events\/([^/]+)(?:\/(send|restart|cancel))$/;
+const QUESTION_PATH = /\/rooms\/([^/]+)\/is_joined$/;
 
 /**
  * Starts a relay on loopback.
@@ -45,6 +52,8 @@ export function startHomeserverTap(homeserver: Synapse, caPem: string): Homeserv
   const client = Deno.createHttpClient({ caCerts: [caPem] });
   const kept = new Map<string, DelayedEventCall[]>();
   const all: number[] = [];
+  const asked = new Map<string, number[]>();
+  let isDown = false;
   const waitable = createWaitable();
   const key = (delayId: string, action: string) =>
     `${action} ${createHash("sha256").update(delayId).digest("hex")}`;
@@ -56,9 +65,18 @@ export function startHomeserverTap(homeserver: Synapse, caPem: string): Homeserv
   async function pass(request: Request): Promise<Response> {
     const at = performance.now();
     const body = new Uint8Array(await request.arrayBuffer());
-    const response = await forward(request, body, `https://${homeserver.serverName}`, { client })
-      .catch(() => new Response(null, { status: 502 }));
-    const [, delayId, action] = new URL(request.url).pathname.match(ACTION_PATH) ?? [];
+    const response = isDown
+      ? new Response(null, { status: 502 })
+      : await forward(request, body, homeserver.baseUrl, { client })
+        .catch(() => new Response(null, { status: 502 }));
+    const { pathname } = new URL(request.url);
+    const [, roomId] = pathname.match(QUESTION_PATH) ?? [];
+    if (roomId !== undefined) {
+      const name = decodeURIComponent(roomId);
+      asked.set(name, [...asked.get(name) ?? [], response.status]);
+      waitable.notify();
+    }
+    const [, delayId, action] = pathname.match(ACTION_PATH) ?? [];
     if (delayId !== undefined && action !== undefined) {
       const name = key(decodeURIComponent(delayId), action);
       kept.set(name, [...kept.get(name) ?? [], { at, status: response.status }]);
@@ -82,6 +100,14 @@ export function startHomeserverTap(homeserver: Synapse, caPem: string): Homeserv
           `${count} times 200`,
       ).then(() => {}),
     allStatuses: all,
+    questions: (roomId) => asked.get(roomId) ?? [],
+    waitForQuestions: (roomId, count) =>
+      waitable.until(
+        () => (asked.get(roomId) ?? []).length >= count || undefined,
+        WAIT_TIMEOUT_MS,
+        () => `The homeserver was asked [${asked.get(roomId) ?? []}] about the room's members`,
+      ).then(() => {}),
+    setDown: (down) => void (isDown = down),
     async [Symbol.asyncDispose]() {
       await server.shutdown();
       client.close();

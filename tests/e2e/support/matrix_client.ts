@@ -30,6 +30,13 @@ export interface MatrixClient {
    */
   // deno-lint-ignore no-explicit-any -- the tests look into whatever came
   request(user: MatrixUser, method: string, path: string, body?: unknown): Promise<any>;
+  /**
+   * Makes a call and returns what came, whatever it is; a body that is not read must be cancelled.
+   *
+   * @param path Path and query below the homeserver's address.
+   * @param init As for `fetch`.
+   */
+  fetch(path: string, init?: RequestInit): Promise<Response>;
   /** Closes the connections. */
   close(): void;
 }
@@ -95,6 +102,7 @@ export function createMatrixClient({ baseUrl, caPem }: MatrixClientOptions): Mat
         accessToken,
       ),
     request: ({ accessToken }, method, path, body) => send(method, path, body, accessToken),
+    fetch: (path, init) => fetch(new URL(path, baseUrl), { ...init, client }),
     close: () => client.close(),
   };
 }

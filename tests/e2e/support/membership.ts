@@ -22,25 +22,40 @@ const ONE_HOUR_MS = 3_600_000;
 /** The longest that one `/sync` waits. */
 const LONG_POLL_MS = 10_000;
 
-/** Creates a room in which everybody may say to be in a call, and may come. */
-export async function createCallRoom(client: MatrixClient, user: MatrixUser): Promise<string> {
+/**
+ * Creates a room in which everybody may say to be in a call, and may come.
+ *
+ * @param roomVersion The homeserver's default unless told.
+ */
+export async function createCallRoom(
+  client: MatrixClient,
+  user: MatrixUser,
+  roomVersion?: string,
+): Promise<string> {
   const { room_id } = await client.request(user, "POST", "/_matrix/client/v3/createRoom", {
     preset: "public_chat",
     power_level_content_override: { events: { [EVENT_TYPE]: 0 } },
+    ...(roomVersion === undefined ? {} : { room_version: roomVersion }),
   });
   return room_id;
 }
 
-/** Joins a room. */
+/**
+ * Joins a room.
+ *
+ * @param via A server that is in the room; needed where the user's own is not.
+ */
 export async function enterRoom(
   client: MatrixClient,
   user: MatrixUser,
   roomId: string,
+  via?: string,
 ): Promise<void> {
+  const query = via === undefined ? "" : `?via=${encodeURIComponent(via)}`;
   await client.request(
     user,
     "POST",
-    `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/join`,
+    `/_matrix/client/v3/join/${encodeURIComponent(roomId)}${query}`,
     {},
   );
 }

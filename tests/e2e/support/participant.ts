@@ -3,6 +3,7 @@ import {
   AudioFrame,
   AudioSource,
   AudioStream,
+  DisconnectReason,
   LocalAudioTrack,
   type RemoteTrack,
   Room,
@@ -23,6 +24,8 @@ export interface Participant extends AsyncDisposable {
   readonly identity: string;
   /** Resolves when the connection was lost for the first time and is back. */
   readonly reconnected: Promise<void>;
+  /** Resolves with the reason, as {@linkcode DisconnectReason} names it, when it is out of the call. */
+  readonly disconnected: Promise<string>;
   /** Publishes a tone until the participant leaves. */
   publishTone(): Promise<void>;
   /** Waits until sound, not silence, of somebody else arrives; returns the publisher's identity. */
@@ -48,11 +51,14 @@ export async function joinCall({ url, jwt }: JoinDetails): Promise<Participant> 
   const room = new Room();
   const { promise: heard, resolve: noteSound } = Promise.withResolvers<string>();
   room.on(RoomEvent.TrackSubscribed, async (track, _publication, publisher) => {
-    await listen(track);
-    noteSound(publisher.identity);
+    // Who leaves at this moment has no track any more.
+    const isAudible = await listen(track).catch(() => false);
+    if (isAudible) noteSound(publisher.identity);
   });
   const { promise: reconnected, resolve: noteReturn } = Promise.withResolvers<void>();
   room.on(RoomEvent.Reconnected, () => noteReturn());
+  const { promise: disconnected, resolve: noteEnd } = Promise.withResolvers<string>();
+  room.on(RoomEvent.Disconnected, (reason) => noteEnd(DisconnectReason[reason]!));
   await room.connect(url, jwt, { autoSubscribe: true, dynacast: false });
 
   const local = room.localParticipant;
@@ -62,6 +68,7 @@ export async function joinCall({ url, jwt }: JoinDetails): Promise<Participant> 
   return {
     identity: local.identity,
     reconnected,
+    disconnected,
     hear: () => within(heard, HEAR_TIMEOUT_MS, `${local.identity} heard nobody`),
     async publishTone() {
       const source = new AudioSource(SAMPLE_RATE, 1);
@@ -89,15 +96,16 @@ async function playTone(source: AudioSource, ended: () => boolean): Promise<void
   }
 }
 
-/** Resolves at the first audible frame of a track. */
-async function listen(track: RemoteTrack): Promise<void> {
+/** Resolves at the first audible frame of a track, or with `false` at its end. */
+async function listen(track: RemoteTrack): Promise<boolean> {
   const frames = new AudioStream(track, SAMPLE_RATE, 1).getReader();
   for (;;) {
     const { done, value } = await frames.read();
-    if (done) return;
+    if (done) return false;
     if (value.data.some((sample) => Math.abs(sample) > AUDIBLE)) break;
   }
   await frames.cancel();
+  return true;
 }
 
 async function within<T>(promise: Promise<T>, timeoutMs: number, otherwise: string): Promise<T> {

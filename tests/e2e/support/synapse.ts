@@ -10,6 +10,8 @@ import { waitUntilReady } from "./ready.ts";
 export interface Synapse extends AsyncDisposable {
   /** Its name in user IDs; the port belongs to it, so that nothing needs DNS. */
   readonly serverName: string;
+  /** Where it answers, `https://` and its name. */
+  readonly baseUrl: string;
   /** Calls its client-server API as its users' clients would. */
   readonly client: MatrixClient;
   /** The server's log so far. */
@@ -28,14 +30,24 @@ export interface SynapseOptions {
   host: "localhost" | "127.0.0.1";
   /** Keeps Synapse's own limit on calls about delayed events: one a second, five at once. */
   limitsDelayedEvents?: boolean;
+  /** Makes it the homeserver of homeserver mode, which federates with others on loopback. */
+  homeserverMode?: HomeserverModeOptions;
+}
+
+/** What a Synapse needs so that a service can stand behind it. */
+export interface HomeserverModeOptions {
+  /** Gives the piece of homeserver.yaml that an operator is told to put in. */
+  fragment(serverName: string): Promise<string>;
 }
 
 /** Enough requests for any storm of the tests: Synapse's limits are not what they are about. */
 const NO_LIMIT = { per_second: 10_000, burst_count: 10_000 };
+/** The same for what other servers ask. */
+const NO_FEDERATION_LIMIT = { window_size: 1, sleep_limit: 10_000, reject_limit: 10_000 };
 
 /** Starts a Synapse whose client and federation APIs share one TLS port, and waits until it serves. */
 export async function startSynapse(
-  { ca, host, limitsDelayedEvents = false }: SynapseOptions,
+  { ca, host, limitsDelayedEvents = false, homeserverMode }: SynapseOptions,
 ): Promise<Synapse> {
   const [port] = freePorts(1) as [number];
   const serverName = `${host}:${port}`;
@@ -44,9 +56,15 @@ export async function startSynapse(
   parts.defer(() => Deno.remove(dir, { recursive: true }));
   const configPath = await writeConfig(dir, serverName, port, await ca.issue([host]), {
     ...(limitsDelayedEvents ? {} : { rc_delayed_event_mgmt: NO_LIMIT }),
+    ...(homeserverMode === undefined ? {} : await writeFederation(dir, ca.pem)),
   });
   const python = installed("synapsePython");
   const args = ["-m", "synapse.app.homeserver", "--config-path", configPath];
+  if (homeserverMode !== undefined) {
+    const path = join(dir, "homeserver_mode.yaml");
+    await Deno.writeTextFile(path, await homeserverMode.fragment(serverName));
+    args.push("--config-path", path);
+  }
 
   await using keys = startProcess(python, {
     name: "synapse --generate-keys",
@@ -55,7 +73,8 @@ export async function startSynapse(
   });
   if (!(await keys.ended).success) throw new Error(`${keys.name}: ${keys.lines.join("\n")}`);
 
-  const client = createMatrixClient({ baseUrl: `https://${serverName}`, caPem: ca.pem });
+  const baseUrl = `https://${serverName}`;
+  const client = createMatrixClient({ baseUrl, caPem: ca.pem });
   parts.defer(() => client.close());
   const lines: (readonly string[])[] = [];
   async function start(): Promise<RunningProcess> {
@@ -69,6 +88,7 @@ export async function startSynapse(
   const all = parts.move();
   return {
     serverName,
+    baseUrl,
     client,
     get lines() {
       return lines.flat();
@@ -78,6 +98,22 @@ export async function startSynapse(
       server = await start();
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+/** Writes what federation on loopback needs, and returns the configuration for it. */
+async function writeFederation(dir: string, caPem: string): Promise<Record<string, unknown>> {
+  const caFile = join(dir, "ca.pem");
+  await Deno.writeTextFile(caFile, caPem);
+  return {
+    federation_custom_ca_list: [caFile],
+    // Loopback is on both lists by default.
+    ip_range_blacklist: [],
+    federation_ip_range_blacklist: [],
+    // A server that was down is asked again at once when it is back, not in ten minutes.
+    federation: { destination_min_retry_interval: "1s", destination_max_retry_interval: "1s" },
+    rc_federation: NO_FEDERATION_LIMIT,
+    rc_invites: { per_room: NO_LIMIT, per_user: NO_LIMIT, per_issuer: NO_LIMIT },
   };
 }
 
