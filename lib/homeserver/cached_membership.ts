@@ -20,6 +20,8 @@ const MAX_AGE_MS = 30_000;
 const MAX_ENTRIES = 50_000;
 /** The bound of a request that several may wait for, whoever began it. */
 const SHARED_TIMEOUT_MS = 5_000;
+/** Who has waited longer for an answer has given the homeserver a fair chance. */
+const LONG_WAIT_MS = SHARED_TIMEOUT_MS / 2;
 
 /** Makes it. What is no room ID, user ID or server name is a {@linkcode TypeError}. */
 export function createCachedMembership(options: CachedMembershipOptions): RoomMembership {
@@ -56,7 +58,8 @@ export function createCachedMembership(options: CachedMembershipOptions): RoomMe
     member: Member,
     timeoutMs: number,
   ): Promise<boolean> {
-    const deadline = clock.monotonic() + timeoutMs;
+    const startedAt = clock.monotonic();
+    const deadline = startedAt + timeoutMs;
     const late = () =>
       new UpstreamError("http", `is_joined was not answered in ${timeoutMs / 1000} s`);
     const wait = (promise: Promise<boolean>) =>
@@ -66,8 +69,9 @@ export function createCachedMembership(options: CachedMembershipOptions): RoomMe
       return await wait(share(key, roomId, member));
     } catch (error) {
       // A request that was about to run out of time when we joined it has proved nothing to us.
-      const isLate = error instanceof UpstreamError && error.hop === "http";
-      if (!isLate || !wasUnderWay || clock.monotonic() >= deadline) throw error;
+      const isLate = error instanceof UpstreamError && error.hop === "http" && wasUnderWay;
+      const waitedMs = clock.monotonic() - startedAt;
+      if (!isLate || waitedMs > LONG_WAIT_MS || waitedMs >= timeoutMs) throw error;
       return await wait(share(key, roomId, member));
     }
   }
