@@ -12,7 +12,9 @@ export interface RoomMembership {
    * 30 s, that somebody is not is never remembered; concurrent questions are one.
    *
    * @param roomId Any text that {@linkcode isRoomId} accepts.
+   * @param member A valid user ID or server name.
    * @returns `false` for rooms that the homeserver does not know, too.
+   * @throws {TypeError} For other texts, of which no question could be made.
    * @throws {UpstreamError} When there was no clear answer in time.
    */
   isJoined(roomId: string, member: Member, timeoutMs: number): Promise<boolean>;
