@@ -15,6 +15,10 @@ for (
     { args: ["help"], says: "Usage: matrixrtc-auth [COMMAND] [OPTIONS]" },
     { args: ["serve", "--help"], says: "Usage: matrixrtc-auth [serve] [--env-file FILE]" },
     { args: ["config", "-h"], says: "Usage: matrixrtc-auth config [--env-file FILE]" },
+    {
+      args: ["config", "registration", "--help"],
+      says: "Usage: matrixrtc-auth config registration [--server NAME] [--url URL]",
+    },
     { args: ["healthcheck", "--help"], says: "Usage: matrixrtc-auth healthcheck" },
     { args: ["version", "--help"], says: "Usage: matrixrtc-auth version" },
   ]
@@ -32,6 +36,12 @@ for (
     { args: ["start"], says: /^Unknown command "start"\n/ },
     { args: ["serve", "now"], says: /^Unexpected argument "now" after "serve"\n/ },
     { args: ["--port=80"], says: /--port/ },
+    {
+      args: ["config", "--server", "a"],
+      says: /^Option "--server" belongs to "config registration"/,
+    },
+    { args: ["config", "registration", "--server", "a/b"], says: /^Option "--server" is "a\/b": / },
+    { args: ["config", "registration", "--url", "a:80"], says: /^Option "--url" is "a:80": / },
     { args: ["config", "--env-file"], says: /--env-file/ },
   ]
 ) {

@@ -1,6 +1,8 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { parse } from "yaml";
 import { listVariables } from "../../lib/config/variables.ts";
 import { SFU_SECRET, startSfu } from "../fakes/sfu.ts";
+import { runService } from "../support/service.ts";
 import { run, secret, start, test, testSecrets } from "./support/watched.ts";
 import { ask, getTokenBody, startWorld } from "./support/world.ts";
 
@@ -27,7 +29,7 @@ const MALFORMED: Record<string, string> = {
   LIVEKIT_FULL_ACCESS_HOMESERVERS: "https://example.org",
   LIVEKIT_CS_API_URL_OVERRIDES: "example.org",
   LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS: "-1",
-  LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS: "1.5",
+  MATRIXRTC_MEMBERSHIP_CHECK_SECONDS: "1.5",
   LIVEKIT_REDIS_URL: `http://user:${secret("redis-url-password")}@cache`,
   LIVEKIT_REDIS_PASSWORD: secret("redis\u0001password"),
   LIVEKIT_AS_TOKEN: secret("as\u0001token"),
@@ -232,6 +234,103 @@ test("the first releases' plain variables let a user in, without creating the ro
   const answer = await ask(service, "POST", "/get_token", getTokenBody(world));
   assertEquals([answer.status, answer.json.url, sfu.requests.length], [200, sfu.liveKitUrl, 0]);
   await service.waitForLog(/fullAccess=nobody/);
+});
+
+/** What `config registration` prints; the tokens are secrets of all that comes after. */
+async function printRegistration(
+  env: Record<string, string>,
+  args: readonly string[] = [],
+): Promise<{ text: string; tokens: string[] }> {
+  // Not under watch: this one command shows secrets.
+  const { code, stdout, stderr } = await runService({
+    env,
+    args: ["config", "registration", ...args],
+  });
+  assertEquals([code, stderr], [0, ""]);
+  const { as_token: asToken, hs_token: hsToken } = parse(stdout);
+  return { text: stdout, tokens: [secret(asToken), secret(hsToken)] };
+}
+
+const HOMESERVER = { LIVEKIT_HS_SERVER_NAME: "example.org" };
+
+test("config registration needs a name only, and has new random tokens each time", async () => {
+  const first = await printRegistration(HOMESERVER);
+  const second = await printRegistration({}, ["--server", "example.org"]);
+  const tokens = [...first.tokens, ...second.tokens];
+  for (const token of tokens) assertMatch(token, /^[0-9a-f]{64}$/);
+  assertEquals(new Set(tokens).size, 4);
+  const fields = parse(first.text);
+  assertEquals(fields["io.element.msc4512.proxy_url"], "http://127.0.0.1:8080");
+  assertEquals(fields.namespaces.users[0].regex, "@[^:]*:example\\.org$");
+});
+
+test("config registration reads an env file and names what is missing or faulty", async () => {
+  await withFiles({ "auth.env": "LIVEKIT_HS_SERVER_NAME=a.example\n" }, async (folder) => {
+    const args = ["--url", "http://auth:8080", "--env-file", `${folder}/auth.env`];
+    const fields = parse((await printRegistration({ LIVEKIT_JWT_BIND: ":1" }, args)).text);
+    assertEquals(fields["io.element.msc4512.proxy_url"], "http://auth:8080");
+    assertEquals(fields.namespaces.users[0].regex, "@[^:]*:a\\.example$");
+  });
+  const args = ["config", "registration"];
+  for (
+    const { env, names } of [
+      { env: {}, names: ["LIVEKIT_HS_SERVER_NAME"] },
+      {
+        env: { LIVEKIT_JWT_BIND: "unix:/run/a.sock", LIVEKIT_URL: "sfu" },
+        names: ["LIVEKIT_HS_SERVER_NAME", "LIVEKIT_JWT_BIND", "LIVEKIT_URL"],
+      },
+    ] as { env: Record<string, string>; names: string[] }[]
+  ) {
+    const { code, stdout, stderr } = await run({ env, args });
+    assertEquals([code, stdout], [78, ""]);
+    const said = stderr.trimEnd().split("\n");
+    assertEquals(said.map((line) => /^error: ([A-Z_]+) /.exec(line)?.[1]), names);
+  }
+});
+
+test("the service takes the file that config registration prints, without a warning", async () => {
+  const { text, tokens } = await printRegistration({ ...COMPLETE, LIVEKIT_JWT_BIND: ":8080" });
+  await withFiles({ "registration.yaml": text }, async (folder) => {
+    const path = `${folder}/registration.yaml`;
+    const env = { ...COMPLETE, ...HOMESERVER, LIVEKIT_AS_REGISTRATION_FILE: path };
+    const { code, stdout, stderr } = await run({ env, args: ["config"] });
+    assertEquals([code, stderr], [0, ""]);
+    for (const name of ["LIVEKIT_AS_TOKEN", "LIVEKIT_HS_TOKEN"]) {
+      assertMatch(stdout, new RegExp(`^${name} +\\[secret\\] +file ${path} `, "m"));
+    }
+    assertMatch(stdout, /^MATRIXRTC_MEMBERSHIP_CHECK_SECONDS +60 +default$/m);
+    await using service = await start({ env });
+    await service.waitForLog(/listening on .* homeserver=example\.org/);
+    // What follows is about a homeserver that this test does not have.
+    const before = service.output.slice(0, service.output.indexOf("listening on"));
+    assert(!/ (WARNING|ERROR) /.test(before), before);
+    const response = await fetch(`${service.url}/_matrix/app/v1/ping`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${tokens[1]}` },
+    });
+    assertEquals([response.status, await response.json()], [200, {}]);
+  });
+});
+
+test("a registration file is refused without a word of what is in it", async () => {
+  const token = secret("the-token-in-the-file");
+  const files = {
+    "syntax.yaml": `as_token: ${token}\nhs_token: "${token}`,
+    "half.yaml": `as_token: ${token}\n`,
+    "twice.yaml": `as_token: ${token}\nas_token: ${token}\nhs_token: ${token}\n`,
+    "list.yaml": `- ${token}\n`,
+    "words.yaml": `as_token: ${token} ${token}\nhs_token: ${token}\n`,
+    "deep.yaml": `${token}: ${"[".repeat(60_000)}`,
+  };
+  await withFiles(files, async (folder) => {
+    for (const name of Object.keys(files)) {
+      const path = `${folder}/${name}`;
+      const env = { ...COMPLETE, ...HOMESERVER, LIVEKIT_AS_REGISTRATION_FILE: path };
+      const { code, stdout, stderr } = await run({ env });
+      assertEquals([code, stdout], [78, ""]);
+      assertMatch(stderr, /^error: LIVEKIT_AS_REGISTRATION_FILE is ".*yaml": .*\n$/);
+    }
+  });
 });
 
 test("LIVEKIT_SECRET that is set but empty counts as not set", async () => {

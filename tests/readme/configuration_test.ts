@@ -69,10 +69,14 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
     "LIVEKIT_REDIS_URL",
     "LIVEKIT_REDIS_PASSWORD",
   ],
-  membershipCheckSeconds: ["LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS"],
+  membershipCheckSeconds: ["MATRIXRTC_MEMBERSHIP_CHECK_SECONDS"],
   csApiUrlOverrides: ["LIVEKIT_CS_API_URL_OVERRIDES"],
-  appService: ["LIVEKIT_AS_TOKEN", "LIVEKIT_HS_TOKEN", "LIVEKIT_HS_SERVER_NAME"],
-  appServiceRegistration: ["LIVEKIT_AS_REGISTRATION_FILE"],
+  appService: [
+    "LIVEKIT_AS_TOKEN",
+    "LIVEKIT_HS_TOKEN",
+    "LIVEKIT_HS_SERVER_NAME",
+    "LIVEKIT_AS_REGISTRATION_FILE",
+  ],
   metricsListen: ["MATRIXRTC_METRICS_BIND"],
 };
 
