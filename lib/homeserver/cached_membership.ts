@@ -88,9 +88,12 @@ export function createCachedMembership(options: CachedMembershipOptions): RoomMe
   };
 }
 
-/** Anybody can ask about a room that no homeserver would call one; that is no outage. */
+/**
+ * Anybody can ask about a room that no homeserver would call one, or have a name
+ * that Synapse does not read (it takes ASCII only in queries): that is no outage.
+ */
 function isAboutTheQuestion(error: unknown): boolean {
-  return error instanceof RefusedError && error.errcode === "M_INVALID_PARAM";
+  return error instanceof RefusedError && error.status === 400;
 }
 
 function keyOf(roomId: string, member: Member): string {
