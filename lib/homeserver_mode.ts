@@ -10,6 +10,7 @@ import { createHomeserverRoutes } from "./http/homeserver_routes.ts";
 import { createHsTokenCheck } from "./http/hs_token.ts";
 import { WorkLimit } from "./http/work_limit.ts";
 import { isAdmitted } from "./matrix/server_lists.ts";
+import { createMembershipWatch, type MembershipWatch } from "./membership/membership_watch.ts";
 import type { HttpClient } from "./net/http_client.ts";
 import type { Pseudonym } from "./observability/pseudonym.ts";
 import type { Participants } from "./sfu/participants.ts";
@@ -45,6 +46,8 @@ export interface HomeserverModeParts {
 /** What the rest of the service sees of it. */
 export interface HomeserverMode {
   readonly routes: Readonly<Record<string, Route>>;
+  /** Removes those from calls who have left the room. */
+  readonly membershipWatch: MembershipWatch;
   /** For the start: asks the homeserver once, logs what comes of it, and never rejects. */
   check(): Promise<void>;
 }
@@ -103,5 +106,11 @@ export function composeHomeserverMode(
       servers: new WorkLimit(MAX_FOR_SERVERS),
     },
   });
-  return { routes, check: homeserver.check };
+  const membershipWatch = createMembershipWatch({
+    ...parts,
+    membership: homeserver.membership,
+    ownServerName,
+    intervalMs: config.membershipCheckSeconds * 1000,
+  });
+  return { routes, membershipWatch, check: homeserver.check };
 }

@@ -242,6 +242,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
             receiveWebhook(event, {
               forgetRoom: rooms.forget,
               delayedLeaves: delegation,
+              ...(homeserverMode && { membership: homeserverMode.membershipWatch }),
             }),
         }),
       },
@@ -272,9 +273,11 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     handle,
     async start() {
       await delegation.start();
+      homeserverMode?.membershipWatch.start();
       void homeserverMode?.check();
     },
     async close(timeoutMs) {
+      homeserverMode?.membershipWatch.stop();
       await delegation.close(timeoutMs);
     },
   };

@@ -23,6 +23,8 @@ export interface World extends AsyncDisposable {
 
 /** The OpenID token of a user of the own server. */
 export const ALICE = secret("openid-token-of-alice-&-\u00e9");
+/** What either homeserver knows an application service by. */
+export const AS_TOKEN = secret("as-token-0123456789");
 /** The OpenID token of a user of the other server. */
 export const BOB = secret("openid-token-of-bob");
 
@@ -38,8 +40,9 @@ export async function startWorld(
 ): Promise<World> {
   const ca = await createTestCa();
   const tls = await ca.issue(["localhost", "127.0.0.1"]);
-  const own = startHomeserver({ users: {}, tls });
-  const other = startHomeserver({ users: {}, tls });
+  const appService = { asToken: AS_TOKEN };
+  const own = startHomeserver({ users: {}, tls, appService });
+  const other = startHomeserver({ users: {}, tls, appService });
   const sfu = startSfu({ prefix: "/livekit/sfu" });
   const caFile = await Deno.makeTempFile({ suffix: ".pem" });
   await Deno.writeTextFile(caFile, ca.pem);
