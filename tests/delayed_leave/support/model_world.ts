@@ -480,9 +480,8 @@ export class ModelWorld {
 
   #crashSfu(ms: number): void {
     const lost = this.#clients.filter(({ session }) => session !== undefined);
-    for (const client of this.#clients) {
-      if (this.#listed(client) !== undefined) client.goneAt = this.clock.monotonic();
-    }
+    const listed = this.#clients.filter((client) => this.#listed(client) !== undefined);
+    for (const client of listed) client.goneAt = this.clock.monotonic();
     this.sfu.crash(ms);
     for (const event of this.#events.values()) {
       // Of another crash so soon, when nobody is back yet, the service may not get to know.
@@ -497,7 +496,9 @@ export class ModelWorld {
       for (const event of client.events) {
         const wasSeen = event.restartedAt >= (before?.since ?? Infinity);
         const isInGrace = event.graceUntil > this.clock.monotonic();
-        if (isKnown && wasSeen && !isInGrace && !event.isAnnounced) {
+        // Who is not back from an earlier crash is not missed because of this one.
+        const isMissed = listed.includes(client) && !isInGrace && !event.isAnnounced;
+        if (isKnown && wasSeen && isMissed) {
           event.graceUntil = this.clock.monotonic() + ms + GRACE_MS;
         }
       }
