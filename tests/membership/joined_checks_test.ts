@@ -110,6 +110,17 @@ Deno.test("onJoined() bears a mistake of the program", async () => {
   world.watch.onJoined(world.join(ALICE));
   await world.settle();
   assertStringIncludes(await world.logText(), "a mistake");
+
+  world.beforeAnswer = () => {};
+  world.beforeSfu = () => {
+    throw new TypeError("another one");
+  };
+  world.watch.onJoined(world.join(ALICE));
+  await world.settle();
+  const log = await world.logText();
+  assertStringIncludes(log, "a participant could not be checked");
+  assertStringIncludes(log, "another one");
+  assertEquals(log.includes("the SFU fails"), false);
 });
 
 Deno.test("stop() ends all that onJoined() has begun", async () => {
@@ -128,4 +139,16 @@ Deno.test("stop() ends all that onJoined() has begun", async () => {
   await world.settle();
   assert(world.questions.every(({ member }) => JSON.stringify(member).indexOf("erin") === -1));
   assertEquals(world.removed, []);
+});
+
+Deno.test("stop() leaves those who wait for their turn unasked", async () => {
+  const world = await createWatchWorld();
+  const answered: (() => void)[] = [];
+  world.beforeAnswer = () => new Promise<void>((resolve) => answered.push(resolve));
+  for (let i = 0; i < 20; i++) world.watch.onJoined(world.join(user(`user${i}`)));
+  await world.settle();
+  world.watch.stop();
+  for (const resolve of answered) resolve();
+  await world.settle();
+  assertEquals([world.questions.length, world.removed], [16, []]);
 });
