@@ -141,12 +141,13 @@ Deno.test("a hundred who ask at once fail at once, and the next one asks again",
 
 Deno.test("who has little time fails alone, and the answer still counts", async () => {
   const { clock, questions, isJoined } = await createWorld();
-  const impatient = hopOf(isJoined(ALICE, 1_000));
+  const impatient = [hopOf(isJoined(ALICE, 1_000)), hopOf(isJoined(ALICE, 1_000))];
   const patient = isJoined(ALICE, 4_000);
   clock.advance(1_000);
-  const [hop, message] = await impatient;
-  assertEquals(hop, "http");
-  assertMatch(message, /is_joined was not answered in 1 s/);
+  for (const [hop, message] of await Promise.all(impatient)) {
+    assertEquals(hop, "http");
+    assertMatch(message, /is_joined was not answered in 1 s/);
+  }
   clock.advance(2_000);
   await questions[0]!.answer(true);
   assertEquals([await patient, questions.length, await isJoined()], [true, 1, true]);
@@ -175,6 +176,13 @@ Deno.test("who has joined a question in its first half does not ask another one"
   assertEquals(questions.length, 1);
 });
 
+Deno.test("who has begun a question does not ask another one", async () => {
+  const { questions, isJoined } = await createWorld();
+  const failing = hopOf(isJoined());
+  await questions[0]!.fail(down("http"));
+  assertEquals([(await failing)[0], questions.length], ["http", 1]);
+});
+
 Deno.test("who has joined two questions that ran out of time does not ask a third one", async () => {
   const { questions, isJoined } = await createWorld();
   const all = [1, 2, 3].map(() => hopOf(isJoined()));
@@ -199,20 +207,26 @@ Deno.test("the log tells once that there is no answer, and once that there is on
   const [warning, ...more] = await logged();
   assertEquals(more, []);
   assertMatch(warning!, /warn.*does not tell who is in a room: the homeserver is down/i);
+  clock.advance(60_000);
+  await fail();
+  assertEquals((await logged()).length, 1);
   assertMatch(warning!, /own\.example.*tcp|tcp.*own\.example/);
   await answer();
   await answer();
   assertEquals((await logged()).length, 2);
   assertMatch((await logged())[1]!, /info.*the homeserver answers again/i);
   // Coming and going, it is worth no more than a line a minute.
+  await fail();
+  await answer();
+  assertEquals((await logged()).length, 4);
   for (let i = 0; i < 5; i++) {
     await fail();
     await answer();
   }
-  assertEquals((await logged()).length, 2);
+  assertEquals((await logged()).length, 4);
   clock.advance(60_000);
   await fail();
-  assertEquals((await logged()).length, 3);
+  assertEquals((await logged()).length, 5);
 });
 
 Deno.test("a question that the homeserver finds impossible is no outage", async () => {

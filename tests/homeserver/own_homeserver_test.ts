@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { createClientApi } from "../../lib/homeserver/client_api.ts";
+import { createOwnHomeserver } from "../../lib/homeserver/own_homeserver.ts";
+import type { HttpClient } from "../../lib/net/http_client.ts";
+import { Secret } from "../../lib/secret.ts";
 import { startHttpServer } from "../fakes/http_server.ts";
 import { failureOf, hopOf } from "../net/fixtures.ts";
+import { createManualClock } from "../support/manual_clock.ts";
+import { createFakeClient } from "../verification/fixtures.ts";
 import { AS_TOKEN, OWN, pathsOf, startWorld } from "./fixtures.ts";
 
 const PATH = "/_matrix/client/unstable/io.element.msc4502/rooms/!a%2Fb/is_joined";
@@ -110,4 +116,44 @@ Deno.test("ask() tells at which hop a homeserver that is down could not be reach
   await using world = await startWorld({ baseUrl: "http://127.0.0.1:1" });
   const [hop] = await hopOf(world.own.ask(QUESTION));
   assertEquals([hop, world.suspected], ["tcp", [OWN]]);
+});
+
+Deno.test("ask() does not wait beyond its time for the client API to be found", async () => {
+  const clock = createManualClock();
+  const never = {
+    resolve: () => new Promise<never>(() => {}),
+    peek: () => undefined,
+    suspect() {},
+  };
+  const client = createFakeClient(() => ({ body: "{}" }));
+  const own = createOwnHomeserver({
+    serverName: OWN,
+    asToken: new Secret(AS_TOKEN),
+    client,
+    clientApi: never,
+    clock,
+  });
+  const failing = hopOf(own.ask(QUESTION));
+  clock.advance(4_000);
+  assertEquals(await failing, ["http", `${OWN}'s client API could not be found in time`]);
+  assertEquals(client.calls, []);
+});
+
+Deno.test("ask() finds the client API by the configured name, and sends the token nowhere before", async () => {
+  const clock = createManualClock();
+  const headers: unknown[] = [];
+  const client: HttpClient = {
+    request(target, request) {
+      headers.push([target.hostHeader, request.headers?.authorization]);
+      const url = "https://matrix.own.example";
+      const body = JSON.stringify({ "m.homeserver": { base_url: url } });
+      return Promise.resolve({ status: 200, headers: {}, body: new TextEncoder().encode(body) });
+    },
+    close: () => Promise.resolve(),
+  };
+  const clientApi = createClientApi({ client, clock, overrides: new Map(), isOwn: () => false });
+  const asToken = new Secret(AS_TOKEN);
+  const own = createOwnHomeserver({ serverName: OWN, asToken, client, clientApi, clock });
+  assertEquals((await own.ask(QUESTION)).where, "a test at https://matrix.own.example");
+  assertEquals(headers, [[OWN, undefined], ["matrix.own.example", `Bearer ${AS_TOKEN}`]]);
 });
