@@ -123,6 +123,8 @@ const others: [number, Record<string, unknown> | null][] = [
   [403, { errcode: "M_INVALID_PARAM" }],
   [403, {}],
   [403, null],
+  [403, { errcode: "M_UNRECOGNIZED" }],
+  [500, { errcode: "M_NOT_FOUND" }],
   [401, { errcode: "M_UNAUTHORIZED" }],
   [404, null],
   [404, {}],
@@ -241,6 +243,8 @@ for (const body of garbage) {
     answerAll(world.appService.settings, body);
     const { hop, message } = await failureOf(world.ask());
     assertEquals([hop, world.homeserver.requests.length], ["answer", 1]);
+    const isObject = body.startsWith("{");
+    assertStringIncludes(message, isObject ? "without status and content" : "no JSON object");
     assert(!message.includes(JWT), message);
   });
 }
