@@ -24,8 +24,8 @@ export interface Participant extends AsyncDisposable {
   readonly identity: string;
   /** Resolves when the connection was lost for the first time and is back. */
   readonly reconnected: Promise<void>;
-  /** Resolves with the reason, as {@linkcode DisconnectReason} names it, when it is out of the call. */
-  readonly disconnected: Promise<string>;
+  /** Waits until it is out of the call; returns why, as {@linkcode DisconnectReason} names it. */
+  disconnected(): Promise<string>;
   /** Publishes a tone until the participant leaves. */
   publishTone(): Promise<void>;
   /** Waits until sound, not silence, of somebody else arrives; returns the publisher's identity. */
@@ -41,6 +41,8 @@ const AMPLITUDE = 8_000;
 const AUDIBLE = 500;
 /** From publishing to sound takes a tenth of a second; a busy machine may need longer. */
 const HEAR_TIMEOUT_MS = 20_000;
+/** Whoever waits for it waits for some seconds of a server's own pace. */
+const DISCONNECT_TIMEOUT_MS = 30_000;
 
 /**
  * Connects to the SFU as a client would, media included.
@@ -68,7 +70,8 @@ export async function joinCall({ url, jwt }: JoinDetails): Promise<Participant> 
   return {
     identity: local.identity,
     reconnected,
-    disconnected,
+    disconnected: () =>
+      within(disconnected, DISCONNECT_TIMEOUT_MS, `${local.identity} was not out of the call`),
     hear: () => within(heard, HEAR_TIMEOUT_MS, `${local.identity} heard nobody`),
     async publishTone() {
       const source = new AudioSource(SAMPLE_RATE, 1);

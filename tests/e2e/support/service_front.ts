@@ -17,11 +17,13 @@ export interface ServiceFront extends AsyncDisposable {
   /** The `proxy_url` for the registration. */
   readonly url: string;
   /**
-   * Passes a room's requests to a service from now on; those of other rooms are answered 200 `{}`.
+   * Passes a room's requests to a service from now on; the homeserver gets 502 for those of others.
    *
    * @param serviceUrl Where the service listens; while nobody does, the homeserver gets 502.
    */
   route(roomId: string, serviceUrl: string): void;
+  /** The same for all rooms without a route of their own. */
+  routeRest(serviceUrl: string): void;
   /** The room's requests so far. */
   seen(roomId: string): readonly PassedRequest[];
 }
@@ -30,6 +32,7 @@ export interface ServiceFront extends AsyncDisposable {
 export function startServiceFront(): ServiceFront {
   const routes = new Map<string, string>();
   const kept = new Map<string, PassedRequest[]>();
+  let rest: string | undefined;
 
   async function pass(request: Request): Promise<Response> {
     const bytes = new Uint8Array(await request.arrayBuffer());
@@ -42,8 +45,8 @@ export function startServiceFront(): ServiceFront {
       headers: Object.fromEntries(request.headers),
       body,
     }]);
-    const serviceUrl = routes.get(roomId);
-    if (serviceUrl === undefined) return Response.json({});
+    const serviceUrl = routes.get(roomId) ?? rest;
+    if (serviceUrl === undefined) return new Response(null, { status: 502 });
     return await forward(request, bytes, serviceUrl)
       .catch(() => new Response(null, { status: 502 }));
   }
@@ -51,6 +54,7 @@ export function startServiceFront(): ServiceFront {
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
     route: (roomId, serviceUrl) => void routes.set(roomId, serviceUrl),
+    routeRest: (serviceUrl) => void (rest = serviceUrl),
     seen: (roomId) => kept.get(roomId) ?? [],
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
