@@ -243,7 +243,8 @@ for (const body of garbage) {
     answerAll(world.appService.settings, body);
     const { hop, message } = await failureOf(world.ask());
     assertEquals([hop, world.homeserver.requests.length], ["answer", 1]);
-    const isObject = body.startsWith("{");
+    // JSON has no NaN.
+    const isObject = body.startsWith("{") && !body.includes("NaN");
     assertStringIncludes(message, isObject ? "without status and content" : "no JSON object");
     assert(!message.includes(JWT), message);
   });

@@ -100,6 +100,7 @@ const events: Record<string, [Record<string, unknown>, number | undefined]> = {
   "of 9e15 ms": [{ room_id: ROOM, delay_ms: 9e15 }, 24 * HOUR_MS],
   "that has its own ID": [{ delay_id: ID, room_id: ROOM, delay_ms: 5 }, 5],
   "that is not finalised": [{ room_id: ROOM, delay_ms: 5, finalised: null }, 5],
+  "that says it is not finalised": [{ room_id: ROOM, delay_ms: 5, finalised: false }, 5],
   "of the same user": [{ room_id: ROOM, delay_ms: 5, sender: ALICE, user_id: ALICE }, 5],
   "with the user's state key": [{ room_id: ROOM, delay_ms: 5, state_key: ALICE }, 5],
   "with a state key that names nobody": [{ room_id: ROOM, delay_ms: 5, state_key: "x@y:z" }, 5],
