@@ -16,7 +16,7 @@ import type { Pseudonym } from "./observability/pseudonym.ts";
 import type { Participants } from "./sfu/participants.ts";
 import type { RemoveParticipant } from "./sfu/remove_participant.ts";
 import type { Signer } from "./signing/hs256.ts";
-import { createJoinTokenIssuer } from "./signing/join_token.ts";
+import { createJoinTokenIssuer, MAX_SHORT_TTL_SECONDS } from "./signing/join_token.ts";
 import type { MemberSeal } from "./signing/member_seal.ts";
 import type { Delegation } from "./usecases/delegation.ts";
 import type { CallAccessDeps } from "./usecases/homeserver_mode/call_access.ts";
@@ -52,11 +52,6 @@ export interface HomeserverMode {
   check(): Promise<void>;
 }
 
-/**
- * Join tokens live no longer, since one that is out cannot be taken back: for a
- * client to connect. LiveKit gives those who are connected new ones every five minutes.
- */
-const MAX_TOKEN_TTL_SECONDS = 600;
 /** Requests of the homeserver's clients in hand at once, and of other servers. */
 const MAX_FOR_CLIENTS = 1_024;
 const MAX_FOR_SERVERS = 512;
@@ -79,7 +74,7 @@ export function composeHomeserverMode(
     issueJoinToken: createJoinTokenIssuer({
       apiKey: config.liveKit.key,
       sign: parts.sign,
-      ttlSeconds: Math.min(config.tokenTtlSeconds, MAX_TOKEN_TTL_SECONDS),
+      ttlSeconds: Math.min(config.tokenTtlSeconds, MAX_SHORT_TTL_SECONDS),
       // What tells who a participant is stands there, too.
       canUpdateOwnMetadata: false,
       seal: parts.seal,

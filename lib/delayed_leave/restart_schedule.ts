@@ -1,5 +1,6 @@
 /** When things are done with a delayed event. All times are milliseconds. */
 
+import { MAX_SHORT_TTL_SECONDS } from "../signing/join_token.ts";
 import type { Patience } from "./arrival_check.ts";
 import type { Job } from "./job.ts";
 
@@ -13,7 +14,7 @@ const SPREAD_PART = 0.1;
  * Who has been given a token by the homeserver's leave may come within its lifetime, however short
  * the delay is: until then the event is kept alive for them.
  */
-const JOIN_TOKEN_MS = 10 * 60_000;
+const JOIN_TOKEN_MS = MAX_SHORT_TTL_SECONDS * 1000;
 /** No job is restarted more than four times a second. */
 const SHORTEST_MS = 250;
 const HOUR_MS = 3_600_000;

@@ -18,6 +18,13 @@ export interface JoinTokenParams {
 /** Issues join tokens; see {@linkcode createJoinTokenIssuer}. */
 export type JoinTokenIssuer = (params: JoinTokenParams) => string;
 
+/**
+ * In homeserver mode tokens live no longer, since one that is out cannot be taken
+ * back: ten minutes, for a client to connect. LiveKit gives those who are
+ * connected new ones every five minutes.
+ */
+export const MAX_SHORT_TTL_SECONDS = 600;
+
 /** What issuing needs. */
 export interface JoinTokenOptions {
   /** The API key whose secret `sign` uses; it becomes `iss`. */

@@ -19,11 +19,11 @@ import {
 const HS_TOKEN = secret("hs-token-0123456789");
 const ROOM_ID = "!room:example.com";
 const ROOM = liveKitRoom(ROOM_ID, "m.call#ROOM");
-const [CLIENT_GET_TOKEN, DELEGATE, FEDERATION_GET_TOKEN] = [
-  "/_matrix/client/unstable/io.element.msc4195/rtc/livekit/get_token",
-  "/_matrix/client/unstable/io.element.msc4195/rtc/livekit/delegate_delayed_leave",
-  "/_matrix/federation/unstable/io.element.msc4195/rtc/livekit/get_token",
-];
+const {
+  clientGetToken: CLIENT_GET_TOKEN,
+  delegate: DELEGATE,
+  federationGetToken: FEDERATION_GET_TOKEN,
+} = PROXIED_PATHS;
 
 /** A world whose own homeserver has the service as its application service. */
 async function startHomeserverWorld(env: Record<string, string> = {}): Promise<World> {
@@ -70,7 +70,7 @@ async function claimsOf({ sfu }: Pick<World, "sfu">, jwt: string) {
 Deno.test("a local user gets a token for the room", async () => {
   await using world = await startHomeserverWorld();
   const { alice, own, sfu } = world;
-  for (const path of [CLIENT_GET_TOKEN!, "/_matrix/client/v1/rtc/livekit/get_token"]) {
+  for (const path of [CLIENT_GET_TOKEN, "/_matrix/client/v1/rtc/livekit/get_token"]) {
     const { status, json, headers } = await pass(world, { userId: alice }, path, callOn(world));
     assertEquals([status, Object.keys(json)], [200, ["jwt"]]);
     assertEquals(headers.get("access-control-allow-origin"), "*");
@@ -104,7 +104,7 @@ Deno.test("the older form of the body works, and learns the SFU's address", asyn
   const { url: _, member_id: __, ...call } = callOn(world);
   const member = { id: "memberABC", claimed_device_id: "DEVICE" };
   const body = { ...call, member };
-  const { json } = await pass(world, { userId: world.alice }, CLIENT_GET_TOKEN!, body);
+  const { json } = await pass(world, { userId: world.alice }, CLIENT_GET_TOKEN, body);
   assertEquals(json.url, world.sfu.liveKitUrl);
   assertEquals((await claimsOf(world, json.jwt)).sub, hashedIdentity(world.alice, "memberABC"));
 });
@@ -115,9 +115,9 @@ Deno.test("every refusal of get_token", async (t) => {
   const call = callOn(world);
   own.appService.settings.rooms["!without"] = { users: [`@carol:${own.serverName}`] };
   const toClient = (body: unknown, userId = alice) =>
-    pass(world, { userId }, CLIENT_GET_TOKEN!, body);
+    pass(world, { userId }, CLIENT_GET_TOKEN, body);
   const toServer = (body: unknown, origin = other.serverName) =>
-    pass(world, { origin }, FEDERATION_GET_TOKEN!, body);
+    pass(world, { origin }, FEDERATION_GET_TOKEN, body);
   const bobs = { ...call, user_id: bob };
   const long = `!${"a".repeat(255)}`;
 
@@ -170,7 +170,7 @@ Deno.test("every refusal of get_token", async (t) => {
   assertEquals(sfu.count("CreateRoom"), 0);
 });
 
-for (const path of [CLIENT_GET_TOKEN!, DELEGATE!, FEDERATION_GET_TOKEN!, "/_matrix/app/v1/ping"]) {
+for (const path of [CLIENT_GET_TOKEN, DELEGATE, FEDERATION_GET_TOKEN, "/_matrix/app/v1/ping"]) {
   Deno.test(`only the homeserver may call ${path}`, async () => {
     await using world = await startHomeserverWorld();
     const caller = path.includes("federation")
@@ -207,10 +207,10 @@ Deno.test("ping, preflights, other methods and other paths below _matrix", async
     const { status, headers } = await ask(world.service, method, path);
     return [status, headers.get("access-control-allow-origin"), headers.get("allow")];
   };
-  assertEquals(await statusOf("OPTIONS", CLIENT_GET_TOKEN!), [200, "*", null]);
-  assertEquals(await statusOf("GET", CLIENT_GET_TOKEN!), [405, "*", "POST"]);
-  assertEquals(await statusOf("OPTIONS", FEDERATION_GET_TOKEN!), [405, null, "POST"]);
-  assertEquals(await statusOf("GET", FEDERATION_GET_TOKEN!), [405, null, "POST"]);
+  assertEquals(await statusOf("OPTIONS", CLIENT_GET_TOKEN), [200, "*", null]);
+  assertEquals(await statusOf("GET", CLIENT_GET_TOKEN), [405, "*", "POST"]);
+  assertEquals(await statusOf("OPTIONS", FEDERATION_GET_TOKEN), [405, null, "POST"]);
+  assertEquals(await statusOf("GET", FEDERATION_GET_TOKEN), [405, null, "POST"]);
   for (
     const path of [
       "/_matrix/client/unstable/org.other/rtc/livekit/get_token",
@@ -226,7 +226,7 @@ Deno.test("ping, preflights, other methods and other paths below _matrix", async
 Deno.test("without homeserver mode its paths are unknown", async () => {
   await using world = await startWorld();
   for (
-    const path of [CLIENT_GET_TOKEN!, DELEGATE!, FEDERATION_GET_TOKEN!, "/_matrix/app/v1/ping"]
+    const path of [CLIENT_GET_TOKEN, DELEGATE, FEDERATION_GET_TOKEN, "/_matrix/app/v1/ping"]
   ) {
     const { status, json } = await ask(world.service, "POST", path, {});
     assertEquals([status, json.errcode], [404, "M_UNRECOGNIZED"]);
@@ -255,18 +255,18 @@ Deno.test("a homeserver that does not say who is in the room: 502, and never a t
     const { status, errcode, json } = await pass(
       world,
       { userId: alice },
-      CLIENT_GET_TOKEN!,
+      CLIENT_GET_TOKEN,
       callOn(world),
     );
     assertEquals([n, status, errcode, json.jwt], [n, 502, "M_UNKNOWN", undefined]);
   }
   delete own.appService.settings.respond;
   const body = callOn(world);
-  assertEquals((await pass(world, { userId: alice }, CLIENT_GET_TOKEN!, body)).status, 200);
+  assertEquals((await pass(world, { userId: alice }, CLIENT_GET_TOKEN, body)).status, 200);
   await own.close();
   own.appService.questions.length = 0;
   const other = { ...body, room_id: "!other:example.com" };
-  assertEquals((await pass(world, { userId: alice }, CLIENT_GET_TOKEN!, other)).status, 502);
+  assertEquals((await pass(world, { userId: alice }, CLIENT_GET_TOKEN, other)).status, 502);
   assertEquals(sfu.count("CreateRoom"), 1);
   assertMatch(world.service.output, /LIVEKIT_AS_TOKEN/);
 });
@@ -293,7 +293,7 @@ Deno.test("IDs of every kind reach the homeserver as they are", async () => {
   for (const room of rooms) {
     for (const user of users) {
       const body = { ...callOn(world), room_id: room };
-      const { status, json } = await ask(world.service, "POST", CLIENT_GET_TOKEN!, body, {
+      const { status, json } = await ask(world.service, "POST", CLIENT_GET_TOKEN, body, {
         "authorization": `Bearer ${HS_TOKEN}`,
         // Headers are bytes: one character for each byte of UTF-8.
         "x-matrix-user-identifier": String.fromCharCode(...new TextEncoder().encode(user)),
@@ -324,7 +324,7 @@ Deno.test("two servers, each with its service: the other server's user may only 
 
   const body = { ...callOn(world), server_name: world.own.serverName };
   const ofCarol = (changes: Record<string, unknown> = {}) =>
-    pass(second, { userId: carol }, CLIENT_GET_TOKEN!, { ...body, ...changes });
+    pass(second, { userId: carol }, CLIENT_GET_TOKEN, { ...body, ...changes });
   const { status, json } = await ofCarol();
   assertEquals([status, Object.keys(json)], [200, ["jwt"]]);
   const claims = await claimsOf(world, json.jwt);
@@ -401,7 +401,7 @@ Deno.test("a delayed leave is taken over in the user's name, and kept alive whil
   const delayId = secret(`delay-${crypto.randomUUID()}`);
   own.delayedEvents.schedule(delayId, 2_000, { userId: alice, roomId: ROOM_ID });
   const body = { ...callOn(world), delay_id: delayId };
-  const { status, json } = await pass(world, { userId: alice }, DELEGATE!, body);
+  const { status, json } = await pass(world, { userId: alice }, DELEGATE, body);
   assertEquals([status, json], [200, {}]);
   assertEquals(own.delayedEvents.lookups.map(({ asUser }) => asUser), [alice]);
   // Nobody has joined, and longer than the delay has passed.
@@ -432,7 +432,7 @@ Deno.test("every refusal of delegate_delayed_leave", async (t) => {
   const foreign = schedule({ userId: `@carol:${own.serverName}`, roomId: ROOM_ID });
   const elsewhere = schedule({ userId: alice, roomId: "!other:example.com" });
   const toClient = (changes: Record<string, unknown>, userId = alice) =>
-    pass(world, { userId }, DELEGATE!, { ...callOn(world), delay_id: good, ...changes });
+    pass(world, { userId }, DELEGATE, { ...callOn(world), delay_id: good, ...changes });
   const cases: [name: string, answer: ReturnType<typeof toClient>, expected: [number, string]][] = [
     ["no delay_id", toClient({ delay_id: "" }), [400, "M_BAD_JSON"]],
     ["a wrong type", toClient({ delay_id: 7 }), [400, "M_NOT_JSON"]],
@@ -485,9 +485,9 @@ Deno.test("who has left the room is removed from the call, who is there stays", 
     const { sub, attributes } = await claimsOf(world, json.jwt);
     return { identity: String(sub), attributes: attributes as Record<string, string> };
   };
-  const ofAlice = await attributesFor({ userId: alice }, CLIENT_GET_TOKEN!);
+  const ofAlice = await attributesFor({ userId: alice }, CLIENT_GET_TOKEN);
   const origin = world.other.serverName;
-  const ofBob = await attributesFor({ origin }, FEDERATION_GET_TOKEN!, { user_id: bob });
+  const ofBob = await attributesFor({ origin }, FEDERATION_GET_TOKEN, { user_id: bob });
   for (const { identity, attributes } of [ofAlice, ofBob]) {
     sfu.join(ROOM, identity, undefined, attributes);
   }
@@ -511,7 +511,7 @@ Deno.test("who has left the room is removed from the call, who is there stays", 
   });
   await world.service.waitForLog(/(?:removed a participant[\s\S]*){2}/);
   assertEquals(
-    (await pass(world, { origin }, FEDERATION_GET_TOKEN!, {
+    (await pass(world, { origin }, FEDERATION_GET_TOKEN, {
       ...callOn(world),
       user_id: bob,
     })).errcode,

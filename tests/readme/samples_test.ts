@@ -9,14 +9,22 @@ const readme = await readDocument("README.md");
 const blocksOf = (language: string) =>
   readme.blocks.filter((block) => block.language === language).map(({ text }) => text);
 
+const HOMESERVER_MODE = {
+  LIVEKIT_AS_TOKEN: "as-token-0123456789",
+  LIVEKIT_HS_TOKEN: "hs-token-0123456789",
+  LIVEKIT_HS_SERVER_NAME: "example.org",
+  LIVEKIT_CS_API_URL_OVERRIDES: "example.org=http://127.0.0.1:9",
+};
+
 /** What the service says it answers, and what clients probe for beside it. */
-async function endpoints(): Promise<string[]> {
+async function endpoints(env: Record<string, string> = {}): Promise<string[]> {
   await using service = await startService({
     env: {
       LIVEKIT_URL: "ws://127.0.0.1:9",
       LIVEKIT_KEY: "key",
       LIVEKIT_SECRET: "secret",
       LIVEKIT_JWT_BIND: "127.0.0.1:0",
+      ...env,
     },
   });
   const response = await fetch(service.url, { headers: { accept: "application/json" } });
@@ -28,6 +36,13 @@ Deno.test("README lists every endpoint", async () => {
   const listed = readme.rows.filter(({ columns }) => columns[0] === "path")
     .map(({ cells }) => cells[0]!.replace(/`(?:GET|POST) (.*)`/, "$1"));
   assertEquals(listed.sort(), [...await endpoints(), "/"].sort());
+});
+
+Deno.test("README lists what Synapse passes on", async () => {
+  const listed = readme.rows.filter(({ columns }) => columns[0] === "what Synapse passes on")
+    .map(({ cells }) => cells[0]!.replaceAll("`", ""));
+  const more = (await endpoints(HOMESERVER_MODE)).filter((path) => path.startsWith("/_matrix/"));
+  assertEquals(listed.sort(), more.sort());
 });
 
 Deno.test("README's Caddy samples forward every endpoint", async () => {

@@ -97,19 +97,24 @@ export interface ShellCommand {
   readonly env: Readonly<Record<string, string>>;
   /** Program and arguments. */
   readonly words: readonly string[];
+  /** The file that takes what is written to standard output. */
+  readonly output?: string;
 }
 
 /** Takes a shell block apart. It knows no quotes, pipes or substitutions, and finds none. */
 export function shellCommands(block: string): ShellCommand[] {
   const lines = block.replace(/\\\n\s*/g, "").split("\n").map((line) => line.trim());
   return lines.filter((line) => line !== "" && !line.startsWith("#")).map((line) => {
-    if (/["'`$|;&<>]/.test(line)) throw new Error(`the tests cannot read this command: ${line}`);
-    const words = line.split(/\s+/);
+    const [, command, output] = /^(.*?)(?: > (\S+))?$/.exec(line)!;
+    if (/["'`$|;&<>]/.test(command!)) {
+      throw new Error(`the tests cannot read this command: ${line}`);
+    }
+    const words = command!.split(/\s+/);
     const env: Record<string, string> = {};
     while (/^\w+=/.test(words[0] ?? "")) {
       const [name, ...value] = words.shift()!.split("=");
       env[name!] = value.join("=");
     }
-    return { line, env, words };
+    return { line, env, words, ...(output === undefined ? {} : { output }) };
   });
 }
