@@ -1,6 +1,6 @@
 /** What the endpoints behind the homeserver have in common: who asks, for which call, and may they. */
 
-import type { RoomMembership } from "../../homeserver/room_membership.ts";
+import type { Member, RoomMembership } from "../../homeserver/room_membership.ts";
 import {
   BadGatewayError,
   ForbiddenError,
@@ -81,28 +81,29 @@ export function refuseOtherThanRoomId({ roomId }: CallRequest): void {
  * Refuses who is not in the room. One text for users, servers and rooms that
  * nobody knows, so that nobody learns which rooms exist.
  *
- * @param members All of whom have to be joined.
+ * @param members All of whom have to be joined; asked about in this order.
  * @param deadline In the terms of `deps.now`.
  * @throws {ForbiddenError}
  * @throws {BadGatewayError} When the homeserver does not say.
  */
 export async function refuseUnlessJoined(
   roomId: string,
-  members: readonly Parameters<RoomMembership["isJoined"]>[1][],
+  members: readonly Member[],
   deadline: number,
   deps: CallAccessDeps,
 ): Promise<void> {
-  const timeoutMs = Math.min(MEMBERSHIP_TIMEOUT_MS, deadline - deps.now());
-  let areJoined: boolean[];
-  try {
-    areJoined = await Promise.all(
-      members.map((member) => deps.membership.isJoined(roomId, member, timeoutMs)),
-    );
-  } catch (cause) {
-    if (!(cause instanceof UpstreamError)) throw cause;
-    throw new BadGatewayError("The homeserver did not say who is in the room", { cause });
+  // One after the other: who asks for rooms of others is to cost the homeserver one question.
+  for (const member of members) {
+    const timeoutMs = Math.min(MEMBERSHIP_TIMEOUT_MS, deadline - deps.now());
+    let isJoined: boolean;
+    try {
+      isJoined = await deps.membership.isJoined(roomId, member, timeoutMs);
+    } catch (cause) {
+      if (!(cause instanceof UpstreamError)) throw cause;
+      throw new BadGatewayError("The homeserver did not say who is in the room", { cause });
+    }
+    if (!isJoined) throw new ForbiddenError("The user is not joined in the room");
   }
-  if (areJoined.includes(false)) throw new ForbiddenError("The user is not joined in the room");
 }
 
 /**

@@ -138,6 +138,13 @@ const CLIENT_REFUSALS: {
     steps: ["resolve", "isJoined @alice:own", "issue", "ensureRoom"],
   },
   {
+    what: "a user who is not in the room of a remote server",
+    request: REMOTE,
+    behaviour: { joined: ["own", "other"] },
+    answer: [403, "M_FORBIDDEN"],
+    steps: ["resolve", "isJoined @alice:own"],
+  },
+  {
     what: "a remote server that is not in the room",
     request: REMOTE,
     behaviour: { joined: ["@alice:own", "own"] },
@@ -258,6 +265,7 @@ for (const { what, request, behaviour, answer } of FEDERATION_REFUSALS) {
       behaviour,
     );
     assertEquals(found.answer, answer);
+    if (what.startsWith("a room that the own")) assertEquals(found.steps, ["isJoined own"]);
     const didIssue = found.steps.includes("issue");
     assertEquals(didIssue, behaviour?.roomError !== undefined);
   });
