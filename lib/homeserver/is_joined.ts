@@ -44,6 +44,8 @@ export function createIsJoined(homeserver: OwnHomeserver): IsJoined {
     );
     const { joined } = answer.fields;
     if (answer.status === 200 && typeof joined === "boolean") return joined;
+    // What the homeserver does not take for an ID, nobody it knows is in, or is.
+    if (answer.status === 400 && answer.errcode === "M_INVALID_PARAM") return false;
     throw refusal(answer, REMEDIES);
   };
 }

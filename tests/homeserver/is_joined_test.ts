@@ -148,6 +148,12 @@ Deno.test("isJoined() takes no yes that comes with another status", async () => 
   }
 });
 
+Deno.test("isJoined() says no where the homeserver takes the room's ID for none", async () => {
+  await using world = await startWorld();
+  answerAll(world.appService.settings, '{"joined":true,"errcode":"M_INVALID_PARAM"}', 400);
+  assertEquals(await world.membership.isJoined(ROOM, ALICE, TIMEOUT_MS), false);
+});
+
 const refusals: { what: string; change: Parameters<typeof startWorld>[0]; remedy: string }[] = [
   {
     what: "a wrong token",
