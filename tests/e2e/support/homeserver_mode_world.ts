@@ -32,6 +32,11 @@ export interface HomeserverSide {
   startService(more?: Record<string, string>): Promise<RunningService>;
   /** Leads what is about a call to a service: the homeserver's requests and the SFU's webhooks. */
   lead(call: Call, service: { readonly url: string }): void;
+  /**
+   * Starts another SFU behind the same homeserver, so that no other service looks after who is there.
+   * The caller ends it.
+   */
+  withOwnSfu(): Promise<HomeserverSide & AsyncDisposable>;
 }
 
 /** Two operators whose homeservers federate. */
@@ -88,30 +93,32 @@ async function startSide(
   parts: AsyncDisposableStack,
   { ca, dir, host, isDirect }: SideOptions,
 ): Promise<HomeserverSide> {
-  const hub = parts.use(startWebhookHub());
-  const sfu = parts.use(await startLiveKit({ webhookUrls: [hub.url] }));
+  const { hub, sfu } = await startSfu(parts);
   const front = isDirect ? undefined : parts.use(startServiceFront());
-  const bind = isDirect ? `127.0.0.1:${freePorts(1)[0]}` : "127.0.0.1:0";
   const registrationFile = join(dir, `registration-${host}.yaml`);
-  let registration = "";
-  const env = (serverName: string) => ({
-    LIVEKIT_JWT_BIND: bind,
+  const basicEnv = {
+    LIVEKIT_JWT_BIND: isDirect ? `127.0.0.1:${freePorts(1)[0]}` : "127.0.0.1:0",
     LIVEKIT_URL: sfu.url,
     LIVEKIT_KEY: sfu.apiKey,
     LIVEKIT_SECRET: sfu.apiSecret,
-    LIVEKIT_FULL_ACCESS_HOMESERVERS: serverName,
-    LIVEKIT_HS_SERVER_NAME: serverName,
     LIVEKIT_AS_REGISTRATION_FILE: registrationFile,
     MATRIXRTC_CA_FILE: join(dir, "ca.pem"),
     MATRIXRTC_ALLOW_NETWORKS: "127.0.0.0/8",
-  });
+  };
+  let env: Record<string, string> = basicEnv;
+  let registration = "";
   const synapse = parts.use(
     await startSynapse({
       ca,
       host,
       homeserverMode: {
         async fragment(serverName) {
-          registration = await printRegistration(env(serverName), front?.url);
+          env = {
+            ...basicEnv,
+            LIVEKIT_FULL_ACCESS_HOMESERVERS: serverName,
+            LIVEKIT_HS_SERVER_NAME: serverName,
+          };
+          registration = await printRegistration(env, front?.url);
           await Deno.writeTextFile(registrationFile, registration, { mode: 0o600 });
           return uncomment(registration);
         },
@@ -119,8 +126,27 @@ async function startSide(
     }),
   );
   const tap = isDirect ? undefined : parts.use(startHomeserverTap(synapse, ca.pem));
+  return createSide({ synapse, sfu, hub, front, tap, registration, env });
+}
+
+/** Starts an SFU with what it needs beside it. */
+async function startSfu(parts: AsyncDisposableStack) {
+  const hub = parts.use(startWebhookHub());
+  return { hub, sfu: parts.use(await startLiveKit({ webhookUrls: [hub.url] })) };
+}
+
+type SideParts =
+  & Pick<HomeserverSide, "synapse" | "sfu" | "hub" | "front" | "tap" | "registration">
+  & {
+    /** The variables that all of the side's services have. */
+    readonly env: Record<string, string>;
+  };
+
+function createSide(parts: SideParts): HomeserverSide {
+  const { synapse, sfu, hub, front, tap, registration, env } = parts;
   const serviceEnv = (more: Record<string, string> = {}) => ({
-    ...env(synapse.serverName),
+    ...env,
+    LIVEKIT_URL: sfu.url,
     ...(tap === undefined ? {} : { LIVEKIT_CS_API_URL_OVERRIDES: tap.override }),
     ...more,
   });
@@ -137,6 +163,12 @@ async function startSide(
     lead({ roomId, slotId }, { url }) {
       front?.route(roomId, url);
       hub.route(hashNames(roomId, slotId), url);
+    },
+    async withOwnSfu() {
+      await using own = new AsyncDisposableStack();
+      const side = createSide({ ...parts, ...await startSfu(own) });
+      const all = own.move();
+      return { ...side, [Symbol.asyncDispose]: () => all.disposeAsync() };
     },
   };
 }
