@@ -90,7 +90,7 @@ scenario("a browser is killed: the others see the user leave", async (world) => 
 
 scenario("a user hangs up: the others see it within two seconds", async (world) => {
   const { a, service, tap } = world;
-  const { call, host, liveKitRoom, membership } = await delegate(a, service, "hangs-up");
+  const { call, host, liveKitRoom, membership } = await delegate(a, service, "hangs/up+at=once");
   const caller = await world.startCaller();
   await caller.join(await getTokenThrough(a, host, call));
   await a.hub.waitFor(liveKitRoom, { event: "participant_joined" });

@@ -92,23 +92,3 @@ Deno.test("a user leaves while Synapse is down: the leave arrives when it is bac
   await membership.left(30_000);
   await assertSentOnce(a.tap!, membership, 502);
 });
-
-Deno.test("the service is down: clients of both homeservers are told so, and served once it is back", async () => {
-  const { a, b } = world;
-  const { call, enter, host } = await openCallRoom(a, "no-service");
-  const bob = await enter(b, "bob-no-service");
-  await using stopped = await a.startService();
-  a.lead(call, stopped);
-  await getTokenThrough(a, host, call);
-  await stopped.kill();
-  const own = await askHomeserver(a, host, "get_token", callBody(a, host, call)).catch((error) =>
-    error
-  );
-  console.log(own);
-  const ask = { ...callBody(a, bob, call), server_name: a.synapse.serverName };
-  const refused = await askHomeserver(b, bob, "get_token", ask);
-  assertEquals([refused.status, refused.body.errcode], [502, "M_UNKNOWN"]);
-  a.lead(call, service);
-  await getTokenThrough(a, host, call);
-  await getTokenThrough(b, bob, call, a);
-});

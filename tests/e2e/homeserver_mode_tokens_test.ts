@@ -170,7 +170,7 @@ Deno.test("a room that nobody knows is refused like one that others are in", asy
 
 Deno.test("a user of another homeserver gets a token through both, hears, and cannot publish", async () => {
   const { host: alice, call, liveKitRoom, enter } = await openCallRoom(a, "alice-federated");
-  const bob = await enter(b, "bob-federated");
+  const bob = await enter(b, "bob/federated+or=not");
   // Bob first: the room on the SFU is made for him too.
   const details = await getTokenThrough(b, bob, call, a);
   const claims = await claimsOf(a, details.jwt);
@@ -337,4 +337,18 @@ Deno.test("old clients with OpenID tokens and new ones through the homeserver me
   // The same user by the other way is another participant.
   await using again = await joinCall(await getToken(serviceOfA.url, a.synapse.client, alice, call));
   assertNotEquals(again.identity, modern.identity);
+});
+
+Deno.test("the service is down: clients of both homeservers are told so, and served once it is back", async () => {
+  const { host, call, enter } = await openCallRoom(a, "no-service");
+  const bob = await enter(b, "bob-no-service");
+  await getTokenThrough(b, bob, call, a);
+  await serviceOfA.kill();
+  const own = await askHomeserver(a, host, "get_token", callBody(a, host, call));
+  assertEquals([own.status, own.body.errcode], [500, "M_UNKNOWN"]);
+  const body = { ...callBody(a, bob, call), server_name: a.synapse.serverName };
+  await assertRefused(b, bob, body, [502, "M_UNKNOWN"]);
+  serviceOfA = await a.startService();
+  await getTokenThrough(a, host, call);
+  await getTokenThrough(b, bob, call, a);
 });
