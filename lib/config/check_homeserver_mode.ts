@@ -34,13 +34,19 @@ export function checkHomeserverMode(
   sources: OpenSources,
   findings: Findings,
 ): void {
-  const file = values[FILE];
   if (!isMissing(FILE)) {
     checkHalves([FILE, NAME], isMissing, findings);
   } else {
     checkHalves([...TOKENS, NAME], isMissing, findings, `, or ${FILE} in place of the tokens`);
   }
-  const { LIVEKIT_AS_TOKEN: asToken, LIVEKIT_HS_TOKEN: hsToken } = values;
+  checkTokens(values, findings);
+  if ([FILE, NAME, ...TOKENS].every((name) => isMissing(name as typeof NAME))) {
+    warnOfIgnoredCheck(sources, findings);
+  } else warnOfOwnMetadata(values, findings);
+}
+
+function checkTokens(values: Partial<Values>, findings: Findings): void {
+  const { [FILE]: file, LIVEKIT_AS_TOKEN: asToken, LIVEKIT_HS_TOKEN: hsToken } = values;
   if (file !== undefined) {
     const others = { LIVEKIT_AS_TOKEN: file.asToken, LIVEKIT_HS_TOKEN: file.hsToken };
     for (const token of TOKENS) {
@@ -50,20 +56,32 @@ export function checkHomeserverMode(
     }
   }
   const pair = file ?? { asToken, hsToken };
+  if (pair.asToken === undefined || pair.asToken.reveal() !== pair.hsToken?.reveal()) return;
   // It works, so whoever comes with it is not stopped; but it leaves one secret where there
   // should be two. The hs_token travels to wherever the proxied requests go; with the as_token
   // one can act for every user.
-  if (pair.asToken !== undefined && pair.asToken.reveal() === pair.hsToken?.reveal()) {
-    findings.warn(
-      file === undefined ? "LIVEKIT_HS_TOKEN" : FILE,
-      `${file === undefined ? "is the same as LIVEKIT_AS_TOKEN" : "has the same token twice"}: ` +
-        "whoever sees a request of the homeserver could act for all of its users",
-    );
-  }
-  if (![FILE, NAME, ...TOKENS].every((name) => isMissing(name as typeof NAME))) return;
+  findings.warn(
+    file === undefined ? "LIVEKIT_HS_TOKEN" : FILE,
+    `${file === undefined ? "is the same as LIVEKIT_AS_TOKEN" : "has the same token twice"}: ` +
+      "whoever sees a request of the homeserver could act for all of its users",
+  );
+}
+
+function warnOfIgnoredCheck(sources: OpenSources, findings: Findings): void {
   for (const name of [CHECK, "LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS"]) {
     if (sources.find(name) === undefined) continue;
     findings.warn(name, `is ignored: nobody can be asked while ${NAME} is not set`);
     return;
   }
+}
+
+/** Whom a participant stands for is read from the metadata. */
+function warnOfOwnMetadata(values: Partial<Values>, findings: Findings): void {
+  const { LIVEKIT_CAN_UPDATE_OWN_METADATA: canUpdate, [CHECK]: seconds } = values;
+  if (canUpdate !== true || seconds === 0) return;
+  findings.warn(
+    "LIVEKIT_CAN_UPDATE_OWN_METADATA",
+    "lets participants who come with an OpenID token hide who they are, and stay in the call " +
+      "when they are banned from the room",
+  );
 }

@@ -110,3 +110,14 @@ Deno.test("checkTogether() asks homeserver mode for full access because of older
   assertStringIncludes(warning!.message, "clients that do not ask their homeserver");
   assertStringIncludes(warning!.message, '"example.org"');
 });
+
+Deno.test("checkTogether() says what participants' own metadata means for bans", () => {
+  const own = { ...MINIMUM, ...FILE, ...NAME, LIVEKIT_CAN_UPDATE_OWN_METADATA: true };
+  const variablesOf = (values: Partial<Values>) =>
+    check(values).warnings.map(({ variable }) => variable);
+  assertEquals(variablesOf(own), ["LIVEKIT_CAN_UPDATE_OWN_METADATA"]);
+  assertEquals(variablesOf({ ...own, LIVEKIT_CAN_UPDATE_OWN_METADATA: false }), []);
+  // Without homeserver mode, or without the check, nobody is removed anyway.
+  assertEquals(variablesOf({ ...MINIMUM, LIVEKIT_CAN_UPDATE_OWN_METADATA: true }), []);
+  assertEquals(variablesOf({ ...own, MATRIXRTC_MEMBERSHIP_CHECK_SECONDS: 0 }), []);
+});
