@@ -29,6 +29,8 @@ export const GET_TOKEN_BODY: Uint8Array<ArrayBuffer> = new TextEncoder().encode(
 
 const ANSWERS: Record<string, string> = {
   "/.well-known/matrix/server": JSON.stringify({ "m.server": "matrix.example.org:443" }),
+  "/_matrix/client/unstable/io.element.msc4502/rooms/!k5Gq6FwBTKDUkJJn0RrfBKU4YbKzXCkHPzCN0eVQyOw/is_joined":
+    JSON.stringify({ joined: true }),
   "/_matrix/federation/v1/openid/userinfo": JSON.stringify({ sub: USER_ID }),
   "/twirp/livekit.RoomService/CreateRoom": JSON.stringify({
     sid: "RM_pGRbrUv4eCLi",
