@@ -1,11 +1,11 @@
 /** The command line: which command, with which options. */
 
 import { parseArgs } from "node:util";
-import { InvalidValueError } from "../config/invalid_value.ts";
-import { parseOwnServerName } from "../config/parse_server_list.ts";
-import { parseHttpUrl } from "../config/parse_url.ts";
-import { quoteValue } from "../config/quote_value.ts";
-import type { RegistrationOverrides } from "../config/registration_settings.ts";
+import { InvalidValueError } from "../config/parse/invalid_value.ts";
+import { parseOwnServerName } from "../config/parse/parse_server_list.ts";
+import { parseHttpUrl } from "../config/parse/parse_url.ts";
+import { quoteValue } from "../config/parse/quote_value.ts";
+import type { RegistrationOverrides } from "../config/registration/registration_settings.ts";
 
 /** A command that the program can run. */
 export type CommandName =

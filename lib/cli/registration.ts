@@ -1,7 +1,11 @@
 /** The registration that Synapse and this service share, as text. */
 
-import { MEMBERSHIP_SCOPE, PROXY_PREFIX, REGISTRATION_KEYS } from "../config/registration_keys.ts";
-import type { RegistrationSettings } from "../config/registration_settings.ts";
+import {
+  MEMBERSHIP_SCOPE,
+  PROXY_PREFIX,
+  REGISTRATION_KEYS,
+} from "../config/registration/registration_keys.ts";
+import type { RegistrationSettings } from "../config/registration/registration_settings.ts";
 
 /** Of the application service and of its own user, which nobody sees. */
 const ID = "matrixrtc-auth";

@@ -1,7 +1,7 @@
 import type { Config, KeyPair } from "./config.ts";
-import { toApiUrl } from "./parse_url.ts";
-import type { Rate } from "./parse_rate_limit.ts";
-import type { Values } from "./variables.ts";
+import { toApiUrl } from "./parse/parse_url.ts";
+import type { Rate } from "./parse/parse_rate_limit.ts";
+import type { Values } from "./variables/variables.ts";
 
 /**
  * Arranges parsed values the way the code asks for them. Nothing can go wrong any more.

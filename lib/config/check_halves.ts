@@ -1,5 +1,5 @@
 import type { Findings } from "./findings.ts";
-import type { VariableName } from "./variables.ts";
+import type { VariableName } from "./variables/variables.ts";
 
 /** Whether a variable is neither set nor faulty, so that a complaint about its absence is due. */
 export type IsMissing = (name: VariableName) => boolean;

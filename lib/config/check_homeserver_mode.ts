@@ -1,7 +1,7 @@
 import { checkHalves, type IsMissing } from "./check_halves.ts";
 import type { Findings } from "./findings.ts";
-import type { OpenSources } from "./sources.ts";
-import type { Values } from "./variables.ts";
+import type { OpenSources } from "./sources/sources.ts";
+import type { Values } from "./variables/variables.ts";
 
 const TOKENS = ["LIVEKIT_AS_TOKEN", "LIVEKIT_HS_TOKEN"] as const;
 const FILE = "LIVEKIT_AS_REGISTRATION_FILE";
@@ -16,7 +16,7 @@ const CHECK = "MATRIXRTC_MEMBERSHIP_CHECK_SECONDS";
  * import { assertEquals } from "@std/assert";
  * import { checkHomeserverMode } from "./check_homeserver_mode.ts";
  * import { Findings } from "./findings.ts";
- * import { openSources } from "./sources.ts";
+ * import { openSources } from "./sources/sources.ts";
  *
  * const findings = new Findings();
  * const sources = openSources({ env: {}, readFile: () => "" });

@@ -2,9 +2,9 @@ import { checkHalves } from "./check_halves.ts";
 import { checkHomeserverMode } from "./check_homeserver_mode.ts";
 import type { ListenAddress } from "./config.ts";
 import type { Findings } from "./findings.ts";
-import { quoteValue } from "./quote_value.ts";
-import type { OpenSources } from "./sources.ts";
-import type { Values, VariableName } from "./variables.ts";
+import { quoteValue } from "./parse/quote_value.ts";
+import type { OpenSources } from "./sources/sources.ts";
+import type { Values, VariableName } from "./variables/variables.ts";
 
 /**
  * Checks what no single variable can tell: pairs of which one half is missing, and settings that
@@ -15,7 +15,7 @@ import type { Values, VariableName } from "./variables.ts";
  * import { assertEquals } from "@std/assert";
  * import { checkTogether } from "./check_together.ts";
  * import { Findings } from "./findings.ts";
- * import { openSources } from "./sources.ts";
+ * import { openSources } from "./sources/sources.ts";
  *
  * const findings = new Findings();
  * const sources = openSources({ env: {}, readFile: () => "" });

@@ -1,8 +1,8 @@
 import type { Secret } from "../secret.ts";
 import type { KeyPair } from "./config.ts";
 import type { Findings } from "./findings.ts";
-import { parseApiSecret } from "./parse_secret.ts";
-import type { Values } from "./variables.ts";
+import { parseApiSecret } from "./parse/parse_secret.ts";
+import type { Values } from "./variables/variables.ts";
 
 /** The variables that an API key and its secret can come from. */
 export type KeySources = Pick<

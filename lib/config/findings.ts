@@ -1,8 +1,8 @@
 import type { Finding } from "./config_error.ts";
-import type { InvalidValueError } from "./invalid_value.ts";
-import { printable, quoteValue } from "./quote_value.ts";
-import type { Found } from "./sources.ts";
-import type { Variable } from "./variable.ts";
+import type { InvalidValueError } from "./parse/invalid_value.ts";
+import { printable, quoteValue } from "./parse/quote_value.ts";
+import type { Found } from "./sources/sources.ts";
+import type { Variable } from "./variables/variable.ts";
 
 /**
  * Collects what is wrong or odd, so that an operator sees all of it at once.

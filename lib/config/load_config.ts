@@ -4,11 +4,11 @@ import { checkTogether } from "./check_together.ts";
 import type { Config } from "./config.ts";
 import { ConfigError, type Finding } from "./config_error.ts";
 import { Findings } from "./findings.ts";
-import { readVariable } from "./read_variable.ts";
+import { readVariable } from "./sources/read_variable.ts";
 import type { Setting } from "./setting.ts";
-import { type ConfigSources, openSources } from "./sources.ts";
-import { warnAboutNames } from "./unknown_names.ts";
-import { listVariables, type Values, type VariableName } from "./variables.ts";
+import { type ConfigSources, openSources } from "./sources/sources.ts";
+import { warnAboutNames } from "./sources/unknown_names.ts";
+import { listVariables, type Values, type VariableName } from "./variables/variables.ts";
 
 /** A configuration, how it came about, and what is odd about it. */
 export interface LoadedConfig {

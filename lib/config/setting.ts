@@ -1,7 +1,7 @@
 import { looksLikePath } from "./findings.ts";
-import { printable } from "./quote_value.ts";
-import type { Found } from "./sources.ts";
-import type { Variable } from "./variable.ts";
+import { printable } from "./parse/quote_value.ts";
+import type { Found } from "./sources/sources.ts";
+import type { Variable } from "./variables/variable.ts";
 
 /** One line of what the `config` command prints. */
 export interface Setting {
@@ -23,7 +23,7 @@ export interface Setting {
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { describeSetting } from "./setting.ts";
- * import { VARIABLES } from "./variables.ts";
+ * import { VARIABLES } from "./variables/variables.ts";
  *
  * const found = { text: "hunter2", variable: "LIVEKIT_SECRET", source: "environment" };
  * assertEquals(describeSetting("LIVEKIT_SECRET", VARIABLES.LIVEKIT_SECRET, found), {

@@ -1,4 +1,4 @@
-import type { VariableName } from "./variables.ts";
+import type { VariableName } from "./variables/variables.ts";
 
 /**
  * Variables that are checked but not used in this version, so that a complete

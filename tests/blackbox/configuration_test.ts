@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parse } from "yaml";
-import { listVariables } from "../../lib/config/variables.ts";
+import { listVariables } from "../../lib/config/variables/variables.ts";
 import { SFU_SECRET, startSfu } from "../fakes/sfu.ts";
 import { runService } from "../support/service.ts";
 import { run, secret, start, test, testSecrets } from "./support/watched.ts";

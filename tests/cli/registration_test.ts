@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { parse } from "yaml";
 import { formatRegistration } from "../../lib/cli/registration.ts";
 import { loadConfig } from "../../lib/config/load_config.ts";
-import { parseSfuUrl } from "../../lib/config/parse_url.ts";
-import type { RegistrationSettings } from "../../lib/config/registration_settings.ts";
+import { parseSfuUrl } from "../../lib/config/parse/parse_url.ts";
+import type { RegistrationSettings } from "../../lib/config/registration/registration_settings.ts";
 
 const SETTINGS = { serverName: "example.org", proxyUrl: "http://127.0.0.1:8080" };
 const TOKENS = { asToken: "a".repeat(64), hsToken: "0".repeat(64) };

@@ -2,8 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { checkTogether } from "../../lib/config/check_together.ts";
 import type { Finding } from "../../lib/config/config_error.ts";
 import { Findings } from "../../lib/config/findings.ts";
-import { openSources } from "../../lib/config/sources.ts";
-import type { Values } from "../../lib/config/variables.ts";
+import { openSources } from "../../lib/config/sources/sources.ts";
+import type { Values } from "../../lib/config/variables/variables.ts";
 import { Secret } from "../../lib/secret.ts";
 
 const MINIMUM: Partial<Values> = {

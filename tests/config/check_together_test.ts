@@ -1,9 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { checkTogether } from "../../lib/config/check_together.ts";
 import { Findings } from "../../lib/config/findings.ts";
-import { parseListenAddress } from "../../lib/config/parse_listen_address.ts";
-import { openSources } from "../../lib/config/sources.ts";
-import type { Values } from "../../lib/config/variables.ts";
+import { parseListenAddress } from "../../lib/config/parse/parse_listen_address.ts";
+import { openSources } from "../../lib/config/sources/sources.ts";
+import type { Values } from "../../lib/config/variables/variables.ts";
 import { Secret } from "../../lib/secret.ts";
 
 const MINIMUM: Partial<Values> = {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigError, type Finding } from "../../lib/config/config_error.ts";
 import { loadConfig } from "../../lib/config/load_config.ts";
-import { listVariables } from "../../lib/config/variables.ts";
+import { listVariables } from "../../lib/config/variables/variables.ts";
 
 const URL_AND_KEYS = {
   LIVEKIT_URL: "wss://sfu.example.org",

@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { jobKey, type StoredJob } from "../../lib/delayed_leave/job.ts";
-import { readRedisUrl } from "../../lib/config/parse_redis_url.ts";
+import { readRedisUrl } from "../../lib/config/parse/parse_redis_url.ts";
 import { jobField } from "../../lib/delayed_leave/stores/job_record.ts";
 import type { ParticipantEvent } from "../../lib/delayed_leave/participant_event.ts";
 import { openRedis } from "../../lib/delayed_leave/stores/redis_connection.ts";

@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertExists, assertMatch, assertStringIncludes } from "@std/assert";
 import { parse } from "yaml";
-import { VARIABLES } from "../../lib/config/variables.ts";
+import { VARIABLES } from "../../lib/config/variables/variables.ts";
 import { ROOT, runService, startService } from "../support/service.ts";
 import { readDocument, type ShellCommand, shellCommands } from "./support/document.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertExists } from "@std/assert";
-import { listVariables, VARIABLES } from "../../lib/config/variables.ts";
+import { listVariables, VARIABLES } from "../../lib/config/variables/variables.ts";
 import { ROOT } from "../support/service.ts";
 import { readDocument } from "./support/document.ts";
 import { WITHOUT_EFFECT as UNUSED } from "../../lib/config/without_effect.ts";

@@ -3,7 +3,7 @@
 import net from "node:net";
 import type { Redis, RedisOptions } from "ioredis";
 import type { Clock } from "../../clock.ts";
-import type { RedisAddress } from "../../config/parse_redis_url.ts";
+import type { RedisAddress } from "../../config/parse/parse_redis_url.ts";
 import { withDeadline } from "../../deadline.ts";
 import { UpstreamError } from "../../matrix/errors.ts";
 import { type AddressLookup, dial, formatAddress } from "../../net/dial.ts";

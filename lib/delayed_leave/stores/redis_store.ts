@@ -3,7 +3,7 @@
 import type { Logger } from "@logtape/logtape";
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../clock.ts";
-import { readRedisUrl } from "../../config/parse_redis_url.ts";
+import { readRedisUrl } from "../../config/parse/parse_redis_url.ts";
 import { withDeadline } from "../../deadline.ts";
 import type { AddressLookup } from "../../net/dial.ts";
 import type { TlsTrust } from "../../net/tls_trust.ts";
