@@ -208,6 +208,11 @@ scenario("calls for delegated leaves carry the user, and no log has the secrets"
   await caller.hangUp();
   await membership.left(LEAVE_MS);
   await assertSentOnce(tap, membership);
+  for (const action of ["restart", "send"] as const) {
+    for (const { hasToken, userId } of tap.calls(membership.delayId, action)) {
+      assertEquals({ hasToken, userId }, { hasToken: true, userId: host.userId });
+    }
+  }
   await service.stop();
   assertMatch(service.output, /DEBUG .*state=Disconnected/);
   const secrets = {

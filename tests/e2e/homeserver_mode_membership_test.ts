@@ -176,6 +176,11 @@ scenario(
     await using own = await a.withOwnSfu();
     await using first = await own.startService(NO_SWEEP);
     await using meeting = await meet("killed-service", own, first);
+    // Otherwise the next one would be told of it, and look.
+    await own.hub.waitFor(meeting.liveKitRoom, {
+      event: "participant_joined",
+      identity: meeting.guests.identity,
+    });
     await first.kill();
     await change(own, meeting.host, "ban", meeting.call.roomId, meeting.guest);
     await using second = await own.startService(SWEEP);

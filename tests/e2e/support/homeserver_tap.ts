@@ -12,6 +12,10 @@ export interface DelayedEventCall {
   readonly at: number;
   /** What it was answered with; 502 while the homeserver is down. */
   readonly status: number;
+  /** Whether it came with a token. */
+  readonly hasToken: boolean;
+  /** As whom the service acts; nobody but for application services. */
+  readonly userId: string | null;
 }
 
 /** A relay before a homeserver's client API that counts what services do with delayed events. */
@@ -69,7 +73,7 @@ export function startHomeserverTap(homeserver: Synapse, caPem: string): Homeserv
       ? new Response(null, { status: 502 })
       : await forward(request, body, homeserver.baseUrl, { client })
         .catch(() => new Response(null, { status: 502 }));
-    const { pathname } = new URL(request.url);
+    const { pathname, searchParams } = new URL(request.url);
     const [, roomId] = pathname.match(QUESTION_PATH) ?? [];
     if (roomId !== undefined) {
       const name = decodeURIComponent(roomId);
@@ -79,7 +83,12 @@ export function startHomeserverTap(homeserver: Synapse, caPem: string): Homeserv
     const [, delayId, action] = pathname.match(ACTION_PATH) ?? [];
     if (delayId !== undefined && action !== undefined) {
       const name = key(decodeURIComponent(delayId), action);
-      kept.set(name, [...kept.get(name) ?? [], { at, status: response.status }]);
+      kept.set(name, [...kept.get(name) ?? [], {
+        at,
+        status: response.status,
+        hasToken: request.headers.has("authorization"),
+        userId: searchParams.get("user_id"),
+      }]);
       all.push(response.status);
       waitable.notify();
     }
