@@ -20,6 +20,8 @@ import { parseGetTokenRequest, parseSfuGetRequest } from "./matrix/wire.ts";
 import type { HttpClient } from "./net/http_client.ts";
 import { targetOfUrl } from "./net/target.ts";
 import { createPseudonym } from "./observability/pseudonym.ts";
+import { watchedBy, type Watcher } from "./observability/steps.ts";
+import { lastSegment, watchedClient } from "./observability/watched_client.ts";
 import { createParticipants } from "./sfu/participants.ts";
 import { createRemoveParticipant } from "./sfu/remove_participant.ts";
 import { createRooms } from "./sfu/rooms.ts";
@@ -65,6 +67,8 @@ export interface Effects {
   readonly store: JobStore;
   /** A number in [0, 1). */
   readonly random: () => number;
+  /** Those who count and trace what the service does; absent where nobody does. */
+  readonly watchers?: readonly Watcher[];
 }
 
 const REMOTE_MAX_IN_FLIGHT = 64;
@@ -78,6 +82,15 @@ const MAX_IN_WORK_PER_SERVER = MAX_IN_WORK / 2;
 /** Only of those that LiveKit has signed the body is read at all. */
 const MAX_WEBHOOKS_IN_WORK = 1_024;
 const SFU_CONNECTIONS = 64;
+/** Calls by the names that metrics and traces give them: the last segments of their paths. */
+const SFU_METHODS = [
+  "CreateRoom",
+  "GetParticipant",
+  "ListParticipants",
+  "ListRooms",
+  "RemoveParticipant",
+];
+const HOMESERVER_CALLS = ["restart", "send", "is_joined", "fed_proxy"];
 
 const ENDPOINTS = {
   "/get_token": "POST: OpenID token in, LiveKit token out",
@@ -98,8 +111,16 @@ const HOMESERVER_MODE_ENDPOINTS = {
 
 /** Makes the service. Nothing is connected to before it is started. */
 export function createService(config: Config, log: Logger, effects: Effects): Service {
-  const { client, clock } = effects;
+  const { clock } = effects;
   const now = clock.monotonic;
+  const runStep = watchedBy(effects.watchers ?? []);
+  const client = watchedClient(effects.client, runStep, lastSegment(["userinfo"], "well_known"));
+  const sfuClient = watchedClient(effects.client, runStep, lastSegment(SFU_METHODS, "sfu"));
+  const homeserverClient = watchedClient(
+    effects.client,
+    runStep,
+    lastSegment(HOMESERVER_CALLS, "delayed_event"),
+  );
   const { liveKit } = config;
 
   const isOwn = (serverName: string) =>
@@ -130,7 +151,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
 
   const sign = createSigner(liveKit.secret);
   const twirp = createTwirp({
-    client,
+    client: sfuClient,
     ...targetOfUrl(liveKit.apiUrl, SFU_CONNECTIONS),
     serviceToken: createServiceTokens({ apiKey: liveKit.key, sign, clock }),
   });
@@ -144,6 +165,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
   const participants = createParticipants(twirp);
   const delegation = composeDelegation(config, log, {
     ...effects,
+    client: homeserverClient,
     clientApi,
     participants,
     ensureRoom: (room) => {
@@ -170,6 +192,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
   const homeserverMode = config.appService && composeHomeserverMode(config.appService, config, {
     ...effects,
     ...common,
+    client: homeserverClient,
     clientApi,
     sign,
     seal,
@@ -204,6 +227,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
   const handle = createHandler({
     log,
     nextRequestId: createRequestIds(effects.random),
+    runStep,
     routes: {
       "/get_token": {
         limit: receiving,

@@ -4,6 +4,7 @@ import type { Logger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import { type Hop, MatrixError, UpstreamError } from "../matrix/errors.ts";
 import { describeError } from "../observability/logger.ts";
+import { type RunStep, type StepFacts, unwatched } from "../observability/steps.ts";
 import { CLIENT_API_CORS_HEADERS, CORS_HEADERS } from "./cors.ts";
 import type { Reply, RequestContext, Route } from "./endpoint.ts";
 import { errorReply, MethodNotAllowedError } from "./error_response.ts";
@@ -25,21 +26,24 @@ export interface HandlerOptions {
   readonly log: Logger;
   /** Makes request IDs: short, unique, of letters and digits. */
   readonly nextRequestId: () => string;
+  /** Lets those watch who count and trace. */
+  readonly runStep?: RunStep;
 }
 
 /** Makes the handler of all routes. */
-export function createHandler({ routes, log, nextRequestId }: HandlerOptions): Handler {
+export function createHandler(options: HandlerOptions): Handler {
+  const { routes, log, nextRequestId, runStep = unwatched } = options;
   let inHand = 0;
   let isDraining = false;
   let tellIdle = () => {};
 
   function logFailure(error: unknown, reply: Reply, { facts, route, requestId }: RequestContext) {
     const hop = hopOf(error);
+    if (hop !== undefined) facts.hop = hop;
     const properties = {
       endpoint: route,
       status: reply.status,
       ...facts,
-      ...(hop === undefined ? {} : { hop }),
       request: requestId,
     };
     const description = describeError(error);
@@ -49,8 +53,16 @@ export function createHandler({ routes, log, nextRequestId }: HandlerOptions): H
     else log.info(description, properties);
   }
 
-  async function handle(request: Request): Promise<Response> {
-    const context = { requestId: nextRequestId(), route: routePath(request.url), facts: {} };
+  function handle(request: Request): Promise<Response> {
+    const path = routePath(request.url);
+    // What is no route has no name either: anybody may ask for anything.
+    const name = Object.hasOwn(routes, path) ? path : "other";
+    return runStep({ kind: "server", name }, (facts) => answer(request, path, facts));
+  }
+
+  async function answer(request: Request, path: string, facts: StepFacts): Promise<Response> {
+    const requestId = nextRequestId();
+    const context: RequestContext = { requestId, route: path, facts };
     const route = routes[context.route];
     let reply: Reply;
     inHand++;
@@ -68,7 +80,10 @@ export function createHandler({ routes, log, nextRequestId }: HandlerOptions): H
     } finally {
       if (--inHand === 0) tellIdle();
     }
-    return respond(reply, request.method, { ...corsOf(route), "x-request-id": context.requestId });
+    facts.method = request.method;
+    facts.status = reply.status;
+    facts.request = requestId;
+    return respond(reply, request.method, { ...corsOf(route), "x-request-id": requestId });
   }
 
   function drain(): Promise<void> {

@@ -48,9 +48,11 @@ export function createJsonEndpoint<
     const server = options.serverOf(body, caller);
     context.facts.server = server;
     const result = await options.act(body, caller, startedAt + REQUEST_TIMEOUT_MS);
+    const facts = options.facts(result);
+    Object.assign(context.facts, facts);
     log.info(options.message, {
       endpoint: context.route,
-      ...options.facts(result),
+      ...facts,
       server,
       ms: Math.round(clock.monotonic() - startedAt),
       user: pseudonym(result.userId),
