@@ -1,6 +1,7 @@
 /** The program: arguments, environment, wiring, signals. */
 
 import { randomBytes } from "node:crypto";
+import { cpuUsage } from "node:process";
 import { type Command, parseArguments, UsageError } from "./lib/cli/arguments.ts";
 import { askHealth } from "./lib/cli/healthcheck.ts";
 import { helpText } from "./lib/cli/help.ts";
@@ -18,11 +19,13 @@ import { chooseStore, storeKindOf } from "./lib/delayed_leave/stores/choose_stor
 import { StoreError } from "./lib/delayed_leave/store.ts";
 import type { Handler } from "./lib/http/handler.ts";
 import { formatListenAddress, listen, type Listener } from "./lib/http/listen.ts";
+import { createMetricsHandler } from "./lib/http/metrics_endpoint.ts";
 import { lookupAddresses } from "./lib/net/dial.ts";
 import { createOutgoingClient } from "./lib/net/outgoing_client.ts";
 import { readSystemTrust } from "./lib/net/system_trust.ts";
 import { installTlsTrust } from "./lib/net/tls_trust.ts";
 import { createLogger, describeError } from "./lib/observability/logger.ts";
+import type { Metrics } from "./lib/observability/metrics/metrics.ts";
 import { createService } from "./lib/service.ts";
 import { createSystemClock } from "./lib/system_clock.ts";
 import { warmUpTls } from "./lib/net/warm_up.ts";
@@ -88,6 +91,7 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
   }
   const trust = installTlsTrust(readSystemTrust(config), config.caFile ? [config.caFile.pem] : []);
   const client = createOutgoingClient(config, { clock, lookup: lookupAddresses, trust });
+  const metrics = await loadMetrics(config);
   const service = createService(config, log, {
     clock,
     client,
@@ -99,6 +103,7 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
       trust,
       random: Math.random,
     }),
+    ...(metrics && { watchers: [metrics.steps], leaveWatcher: metrics.leaves }),
   });
   const stopped = waitForSignal();
   // An error that nobody catches must not end the service for everyone else.
@@ -120,17 +125,27 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
     return EXIT.failure;
   }
   let listener: Listener;
+  let metricsListener: Listener | undefined;
+  let variable = "MATRIXRTC_METRICS_BIND";
+  let address = config.metricsListen;
   try {
-    listener = await listen(config.listen, service.handle);
+    if (address !== undefined) {
+      metricsListener = await listen(address, createMetricsHandler(metrics!.render));
+    }
+    variable = "LIVEKIT_JWT_BIND";
+    address = config.listen;
+    listener = await listen(address, service.handle);
   } catch (error) {
     log.error(
-      `cannot listen on ${formatListenAddress(config.listen)}: ${describeError(error)}; ` +
-        "choose another address in LIVEKIT_JWT_BIND",
+      `cannot listen on ${formatListenAddress(address!)}: ${describeError(error)}; ` +
+        `choose another address in ${variable}`,
     );
+    await metricsListener?.shutdown();
     await endLog(flush);
     return EXIT.failure;
   }
   await giveUpFiles(config);
+  if (metricsListener !== undefined) log.info(`metrics listening on ${metricsListener.address}`);
   log.info(`listening on ${listener.address}`, { version: VERSION, ...summaryOf(config) });
   // In development the service starts often and seldom meets a rush.
   if (Deno.build.standalone) {
@@ -146,18 +161,40 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
     log.warning(describeError(error));
   }
   await service.close(KEEPING_MS);
+  // To the end, so that the last scrape tells how the end went; who scrapes slowly is not waited for.
+  if (metricsListener !== undefined) {
+    const late = () => new Error("somebody scrapes slowly");
+    await withDeadline(metricsListener.shutdown(), SENDING_MS, clock, late).catch(() => {});
+  }
   await endLog(flush);
   return EXIT.ok;
 }
 
+/** Makes the metrics, whose code is not even loaded where nobody asks for them. */
+async function loadMetrics(config: Config): Promise<Metrics | undefined> {
+  if (config.metricsListen === undefined) return undefined;
+  const { createMetrics } = await import("./lib/observability/metrics/metrics.ts");
+  return createMetrics(config, clock, {
+    version: VERSION,
+    runtime: Deno.version.deno,
+    residentMemory: () => Deno.memoryUsage().rss,
+    cpuSeconds() {
+      const { user, system } = cpuUsage();
+      return (user + system) / 1e6;
+    },
+  });
+}
+
 /** From here on no file is opened any more; a fault in a library cannot open one either. */
-async function giveUpFiles({ listen, delegation }: Config): Promise<void> {
+async function giveUpFiles({ listen, metricsListen, delegation }: Config): Promise<void> {
   // Connecting to a unix socket again takes both permissions.
   const redis = delegation.redis && readRedisUrl(delegation.redis.url.reveal());
   if (delegation.mode !== "off" && redis !== undefined && "path" in redis.place) return;
   await Deno.permissions.revoke({ name: "read" });
   // A unix socket's file is removed at the end.
-  if (listen.kind !== "unix") await Deno.permissions.revoke({ name: "write" });
+  if (listen.kind !== "unix" && metricsListen?.kind !== "unix") {
+    await Deno.permissions.revoke({ name: "write" });
+  }
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { withDeadline } from "./deadline.ts";
 import { composeDelegation } from "./delayed_leave/compose.ts";
+import type { LeaveWatcher } from "./delayed_leave/leave_watcher.ts";
 import type { JobStore } from "./delayed_leave/store.ts";
 import { createClientApi } from "./homeserver/client_api.ts";
 import { composeHomeserverMode } from "./homeserver_mode.ts";
@@ -69,6 +70,8 @@ export interface Effects {
   readonly random: () => number;
   /** Those who count and trace what the service does; absent where nobody does. */
   readonly watchers?: readonly Watcher[];
+  /** Whoever counts delayed leaves; absent where nobody does. */
+  readonly leaveWatcher?: LeaveWatcher;
 }
 
 const REMOTE_MAX_IN_FLIGHT = 64;

@@ -14,6 +14,7 @@ import { actingUserOf } from "./homeserver/app_service.ts";
 import { createDelayedEvents } from "./homeserver/delayed_events.ts";
 import { createDelayedLeaves, type DelayedLeaves } from "./delayed_leaves.ts";
 import { createHomeserverQueues } from "./homeserver/homeserver_queue.ts";
+import type { LeaveWatcher } from "./leave_watcher.ts";
 import { createJobWriter } from "./stores/job_writer.ts";
 import { createSfuWatch } from "./sfu/sfu_watch.ts";
 import type { JobStore } from "./store.ts";
@@ -29,6 +30,8 @@ export interface DelegationEffects {
   readonly participants: Participants;
   /** @throws {SfuError} */
   readonly ensureRoom: (room: LiveKitRoom) => Promise<void>;
+  /** Whoever counts leaves and what is done about them; absent where nobody does. */
+  readonly leaveWatcher?: LeaveWatcher;
 }
 
 /** What the rest of the service sees of it. */
@@ -47,10 +50,10 @@ export function composeDelegation(
   log: Logger,
   effects: DelegationEffects,
 ): DelegationService {
-  const { clock, client, clientApi, random, store } = effects;
+  const { clock, client, clientApi, leaveWatcher, random, store } = effects;
   const { mode, sanityCheckIntervalSeconds } = config.delegation;
   const { appService } = config;
-  const perform = createHomeserverQueues({
+  const queues = createHomeserverQueues({
     attempt: createDelayedEvents({
       client,
       clientApi,
@@ -63,6 +66,7 @@ export function composeDelegation(
     log,
     mayAct: (act) => store.mayAct(act),
   });
+  const perform = leaveWatcher?.watchActions(queues) ?? queues;
   const watched = new WatchedJobsByRoom();
   const watch = createSfuWatch({
     participants: effects.participants,
@@ -85,6 +89,7 @@ export function composeDelegation(
     random,
     log,
   });
+  leaveWatcher?.countWith(leaves.counts);
   let hasWebhooks = false;
 
   return {

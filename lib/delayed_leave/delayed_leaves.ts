@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import { LimitExceededError, UpstreamError } from "../matrix/errors.ts";
 import { type Job, type JobKey, jobKey, type StoredJob } from "./job.ts";
 import { JobRunner, type JobRunnerDeps } from "./job_runner.ts";
+import type { LeaveCounts } from "./leave_watcher.ts";
 import type { JobWriter } from "./stores/job_writer.ts";
 import type { ParticipantEvent } from "./participant_event.ts";
 import type { JobStore, StoreListener } from "./store.ts";
@@ -33,6 +34,8 @@ export interface DelayedLeaves {
   onEvent(event: ParticipantEvent): Promise<void>;
   /** How many jobs there are. */
   readonly count: number;
+  /** The same by what they do, counted each time. */
+  counts(): LeaveCounts;
   /** Stands still: nothing is sent or forgotten, the jobs go on elsewhere or with the next start. */
   close(timeoutMs: number): Promise<void>;
 }
@@ -231,6 +234,15 @@ export function createDelayedLeaves(options: DelayedLeavesOptions): DelayedLeave
     },
     get count() {
       return runners.size;
+    },
+    counts() {
+      const counts = { waiting: 0, connected: 0, sending: 0 };
+      for (const { state } of runners.values()) {
+        if (state === "WaitingForInitialConnect") counts.waiting++;
+        else if (state === "Connected") counts.connected++;
+        else if (state === "Disconnected") counts.sending++;
+      }
+      return counts;
     },
     async close(timeoutMs) {
       isClosed = true;

@@ -2,7 +2,6 @@
 
 import type { ListenAddress } from "../config/config.ts";
 import { formatAddress } from "../net/dial.ts";
-import type { Handler } from "./handler.ts";
 
 /** A server that takes requests. */
 export interface Listener {
@@ -11,6 +10,9 @@ export interface Listener {
   /** Refuses new connections and resolves when all requests in work are answered. */
   shutdown(): Promise<void>;
 }
+
+/** Answers requests; never rejects. */
+type Handle = (request: Request) => Response | Promise<Response>;
 
 /** Group members, such as the reverse proxy, may connect; others may not. */
 const SOCKET_UMASK = 0o117;
@@ -24,7 +26,7 @@ const SOCKET_UMASK = 0o117;
  *
  * @throws {Error} `Deno.errors.AddrInUse`, `PermissionDenied` and others.
  */
-export async function listen(address: ListenAddress, handle: Handler): Promise<Listener> {
+export async function listen(address: ListenAddress, handle: Handle): Promise<Listener> {
   if (address.kind === "unix") return await listenOnSocket(address.path, handle);
   const { hostname, port } = address;
   if (hostname !== undefined) return listenOnPort(hostname, port, handle);
@@ -54,7 +56,7 @@ export function formatListenAddress(address: ListenAddress): string {
   return hostname === undefined ? `:${port}` : formatAddress(hostname, port);
 }
 
-function listenOnPort(hostname: string, port: number, handle: Handler): Listener {
+function listenOnPort(hostname: string, port: number, handle: Handle): Listener {
   const server = Deno.serve({ hostname, port, onListen() {}, onError: answerBug }, handle);
   const { addr } = server;
   return {
@@ -63,7 +65,7 @@ function listenOnPort(hostname: string, port: number, handle: Handler): Listener
   };
 }
 
-async function listenOnSocket(path: string, handle: Handler): Promise<Listener> {
+async function listenOnSocket(path: string, handle: Handle): Promise<Listener> {
   await removeStaleSocket(path);
   const umask = Deno.umask(SOCKET_UMASK);
   try {

@@ -24,12 +24,15 @@ const BODY_TIMEOUT_MS = 10_000;
  */
 export function createWebhookEndpoint({ read, receive, clock }: WebhookEndpointOptions): Endpoint {
   const limits = { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS, clock };
-  return async (request) => {
+  return async (request, { facts }) => {
     // Who has no key is told so before a byte of the body is waited for.
     const readEvent = read(request.headers.get("authorization") ?? "");
     if (readEvent === undefined) throw notSigned();
     const event = readEvent(await readBody(request, limits));
     if (event === undefined) throw notSigned();
+    if (event.createdAt !== undefined) {
+      facts.lagSeconds = Math.max(Math.round(clock.now() / 1000 - event.createdAt), 0);
+    }
     try {
       await receive(event);
     } catch (error) {

@@ -16,6 +16,8 @@ export interface SfuEvent {
   };
   /** LiveKit's name of a DisconnectReason; `UNKNOWN_REASON` unless told. */
   readonly disconnectReason: string;
+  /** When it happened by LiveKit's clock, in whole seconds since the Unix epoch, if it tells that. */
+  readonly createdAt?: number;
 }
 
 /** LiveKit's DisconnectReason, by number. */
@@ -67,7 +69,7 @@ const UTF_8 = new TextDecoder();
  * @param body Any bytes. What is no event becomes one without a name, of which nobody takes notice.
  */
 export function parseSfuEvent(body: Uint8Array): SfuEvent {
-  const { event, room, participant } = asObject(parseJson(body));
+  const { event, room, participant, createdAt, created_at } = asObject(parseJson(body));
   const { identity, sid, attributes, disconnectReason, disconnect_reason } = asObject(participant);
   return {
     event: asText(event) ?? "",
@@ -80,6 +82,7 @@ export function parseSfuEvent(body: Uint8Array): SfuEvent {
       },
     }),
     disconnectReason: reasonOf(disconnectReason ?? disconnect_reason),
+    ...timeOf(createdAt ?? created_at),
   };
 }
 
@@ -98,6 +101,12 @@ function asObject(value: unknown): Record<string, unknown> {
 // Protobuf's empty text is no text: nobody is called by it.
 function asText(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+// Protobuf's JSON has large integers as text, and none for 0.
+function timeOf(value: unknown): { createdAt?: number } {
+  const seconds = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  return typeof seconds === "number" && seconds > 0 ? { createdAt: seconds } : {};
 }
 
 function reasonOf(value: unknown): string {

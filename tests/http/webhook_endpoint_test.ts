@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StoreError } from "../../lib/delayed_leave/store.ts";
+import type { RequestContext } from "../../lib/http/endpoint.ts";
 import { createWebhookEndpoint } from "../../lib/http/webhook_endpoint.ts";
 import { MatrixError, UnavailableError } from "../../lib/matrix/errors.ts";
 import { Secret } from "../../lib/secret.ts";
@@ -10,7 +11,6 @@ import { type WebhookChanges, type WebhookEvent, webhookRequest } from "../fakes
 import { createManualClock } from "../support/manual_clock.ts";
 
 const URL = "http://service.example/sfu_webhook";
-const CONTEXT = { requestId: "1", route: "/sfu_webhook", facts: {} };
 const LEFT = {
   event: "participant_left",
   room: "call",
@@ -20,6 +20,8 @@ const LEFT = {
 function createWorld(receive: (event: SfuEvent) => Promise<void> = () => Promise.resolve()) {
   const clock = createManualClock(Date.now());
   const received: SfuEvent[] = [];
+  const facts: RequestContext["facts"] = {};
+  const context = { requestId: "1", route: "/sfu_webhook", facts };
   const endpoint = createWebhookEndpoint({
     clock,
     read: createWebhookReader([{ key: "devkey", secret: new Secret(SFU_SECRET) }], clock),
@@ -30,12 +32,13 @@ function createWorld(receive: (event: SfuEvent) => Promise<void> = () => Promise
   });
   return {
     clock,
+    facts,
     received,
-    post: async (request: Request) => await endpoint(request, CONTEXT),
+    post: async (request: Request) => await endpoint(request, context),
     send: async (event: WebhookEvent, changes: WebhookChanges = {}) =>
       await endpoint(
         webhookRequest(URL, event, { key: "devkey", secret: SFU_SECRET, ...changes }),
-        CONTEXT,
+        context,
       ),
   };
 }
@@ -50,9 +53,21 @@ for (const numericEnums of [false, true]) {
       room: "call",
       participant: { identity: "alice", sid: "PA_1" },
       disconnectReason: "CLIENT_INITIATED",
+      createdAt: 1_700_000_000,
     }]);
   });
 }
+
+Deno.test("createWebhookEndpoint() tells how old an event is", async () => {
+  const { clock, facts, send } = createWorld();
+  clock.setNow(1_700_000_042_400);
+  await send(LEFT, { claims: { nbf: 0 } });
+  assertEquals(facts.lagSeconds, 42);
+  // Whose clock is ahead of ours has not sent it before it happened.
+  clock.setNow(1_699_999_990_000);
+  await send(LEFT, { claims: { nbf: 0 } });
+  assertEquals(facts.lagSeconds, 0);
+});
 
 Deno.test("createWebhookEndpoint() answers 200 for an event without room and participant", async () => {
   const { received, send } = createWorld();

@@ -37,8 +37,7 @@ for (const { name, meaning, fallback, heading } of rows) {
       : variable.default ?? variable.unset ?? "none";
     assertEquals(fallback, expected);
     assert(meaning !== "");
-    // Metrics come later, so the heading promises none.
-    assertEquals(heading, variable.group === "Logs and metrics" ? "Logs" : variable.group);
+    assertEquals(heading, variable.group);
   });
 }
 

@@ -46,6 +46,24 @@ Deno.test("parseSfuEvent() reads what the join token has attached", () => {
 });
 
 for (
+  const { createdAt, reads } of [
+    { createdAt: "1700000000", reads: 1_700_000_000 },
+    { createdAt: 1_700_000_000, reads: 1_700_000_000 },
+    { createdAt: 0, reads: undefined },
+    { createdAt: -1, reads: undefined },
+    { createdAt: "yesterday", reads: undefined },
+    { createdAt: "1".repeat(400), reads: undefined },
+    { createdAt: null, reads: undefined },
+    { createdAt: {}, reads: undefined },
+  ]
+) {
+  Deno.test(`parseSfuEvent() reads ${JSON.stringify(createdAt).slice(0, 20)} as ${reads} for a time`, () => {
+    assertEquals(parse({ ...LEFT, createdAt }).createdAt, reads);
+    assertEquals(parse({ ...LEFT, created_at: createdAt }).createdAt, reads);
+  });
+}
+
+for (
   const { name, value, expected } of [
     { name: "an egress", value: { event: "egress_started", egressInfo: { roomName: "call" } } },
     { name: "an empty room", value: { event: "egress_started", room: {} } },

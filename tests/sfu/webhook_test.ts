@@ -24,6 +24,7 @@ const READ: SfuEvent = {
   room: "call",
   participant: { identity: "alice", sid: "PA_1" },
   disconnectReason: "CLIENT_INITIATED",
+  createdAt: 1_700_000_000,
 };
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -163,6 +164,7 @@ async function receive(body: string, authorization: string): Promise<SfuEvent | 
         participant: { identity: event.participant.identity, sid: event.participant.sid },
       }),
       disconnectReason: REASONS[event.participant?.disconnectReason ?? 0]!.name,
+      ...(event.createdAt > 0n && { createdAt: Number(event.createdAt) }),
     };
   } catch {
     return undefined;

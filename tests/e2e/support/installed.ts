@@ -13,6 +13,8 @@ const EXECUTABLES = {
   synapsePython: "synapse-venv/bin/python",
   redis: "redis/redis-server",
   valkey: "valkey-9.1.2/valkey-server",
+  prometheus: "prometheus/prometheus",
+  promtool: "prometheus/promtool",
 };
 
 /**
