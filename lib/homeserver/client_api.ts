@@ -87,7 +87,7 @@ async function fetchBaseUrl(serverName: string, options: ClientApiOptions): Prom
   if (!isServerName(serverName)) {
     throw new UpstreamError("policy", "the homeserver's name is no server name");
   }
-  const { url, response } = await fetchFollowingRedirects(`https://${serverName}${PATH}`, {
+  const { shownUrl, response } = await fetchFollowingRedirects(`https://${serverName}${PATH}`, {
     client: options.client,
     clock: options.clock,
     mayBePrivate: options.isOwn(serverName),
@@ -95,7 +95,7 @@ async function fetchBaseUrl(serverName: string, options: ClientApiOptions): Prom
   const fail = (what: string) =>
     new UpstreamError(
       "answer",
-      `${url}: ${what}; without it, give the client API in LIVEKIT_CS_API_URL_OVERRIDES`,
+      `${shownUrl}: ${what}; without it, give the client API in LIVEKIT_CS_API_URL_OVERRIDES`,
     );
   if (response.status !== 200) throw fail(`HTTP ${response.status}`);
   let baseUrl: unknown;

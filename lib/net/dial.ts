@@ -5,6 +5,7 @@ import net from "node:net";
 import type { Clock } from "../clock.ts";
 import { withDeadline } from "../deadline.ts";
 import { UpstreamError } from "../matrix/errors.ts";
+import { outsideText } from "../outside_text.ts";
 import type { AddressPolicy } from "./address_policy.ts";
 import type { Endpoint } from "./http_client.ts";
 
@@ -132,9 +133,9 @@ function alternateFamilies(addresses: readonly string[]): string[] {
 }
 
 function errorCode(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return outsideText(String(error));
   const { code } = error as { code?: unknown };
-  return typeof code === "string" ? code : error.message;
+  return outsideText(typeof code === "string" ? code : error.message);
 }
 
 /** Writes an address and a port as URLs do, IPv6 in brackets. */

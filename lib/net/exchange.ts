@@ -2,6 +2,7 @@
 
 import type { Dispatcher } from "undici";
 import { UpstreamError } from "../matrix/errors.ts";
+import { outsideText } from "../outside_text.ts";
 import type { HttpRequest, HttpResponse, HttpTarget } from "./http_client.ts";
 
 /** What undici reports when the server ended a kept-alive connection that we were about to use. */
@@ -98,7 +99,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #describe(error: Error & { code?: unknown }): UpstreamError {
     if (error instanceof UpstreamError) return error;
-    const message = `no answer from ${this.#name}: ${error.message}`;
+    const message = `no answer from ${this.#name}: ${outsideText(error.message)}`;
     const isDead = this.#status === 0 && DEAD_CONNECTION_CODES.includes(String(error.code));
     return isDead
       ? new DeadConnectionError("http", message, { cause: error })

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { UpstreamError } from "../matrix/errors.ts";
+import { outsideText } from "../outside_text.ts";
 import type { HttpClient, HttpResponse } from "./http_client.ts";
 import { createTarget, endpointOfUrl } from "./target.ts";
 
@@ -13,7 +14,8 @@ export interface FetchOptions {
 
 /** An answer, and where it came from in the end. */
 export interface FetchedFile {
-  readonly url: URL;
+  /** Its URL as messages name it. */
+  readonly shownUrl: string;
   readonly response: HttpResponse;
 }
 
@@ -47,15 +49,23 @@ export async function fetchFollowingRedirects(
     const location = response.status >= 300 && response.status < 400
       ? response.headers.location
       : undefined;
-    if (typeof location !== "string") return { url, response };
+    if (typeof location !== "string") return { shownUrl: shownUrl(url), response };
     const next = URL.parse(location, url);
     if (next === null || next.protocol !== "https:" || next.username !== "") {
-      throw new UpstreamError("answer", `${url} redirects to something other than an https URL`);
+      throw new UpstreamError(
+        "answer",
+        `${shownUrl(url)} redirects to something other than an https URL`,
+      );
     }
     url = next;
   }
   const name = first.host + first.pathname;
   throw new UpstreamError("answer", `${name} redirects more than ${MAX_REDIRECTS} times`);
+}
+
+/** Without its query: a server may redirect to anywhere, with anything in it. */
+function shownUrl({ origin, pathname }: URL): string {
+  return outsideText(origin + pathname);
 }
 
 function get(url: URL, { client, mayBePrivate }: FetchOptions, timeoutMs: number) {

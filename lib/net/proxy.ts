@@ -5,6 +5,7 @@ import type net from "node:net";
 import ipaddr from "ipaddr.js";
 import type { Clock } from "../clock.ts";
 import { UpstreamError } from "../matrix/errors.ts";
+import { outsideText } from "../outside_text.ts";
 import type { Secret } from "../secret.ts";
 import { formatAddress } from "./dial.ts";
 import type { Endpoint } from "./http_client.ts";
@@ -81,7 +82,7 @@ export function connectThroughProxy(
         new UpstreamError("tcp", `the proxy ${proxy.host} gives no way to ${authority}: ${reason}`),
       );
     };
-    const onError = (error: Error) => fail(error.message);
+    const onError = (error: Error) => fail(outsideText(error.message));
     const onClose = () => fail("it closed the connection");
     const onData = (chunk: Buffer) => {
       head += chunk.toString("latin1");

@@ -2,6 +2,7 @@ import net from "node:net";
 import tls from "node:tls";
 import type { Clock } from "../clock.ts";
 import { UpstreamError } from "../matrix/errors.ts";
+import { outsideText } from "../outside_text.ts";
 import { lateHandshake } from "./late_handshake.ts";
 import type { TlsTrust } from "./tls_trust.ts";
 
@@ -36,7 +37,8 @@ export function secure(
       ALPNProtocols: ["http/1.1"],
     });
     // Only our own listeners come off in the end: the runtime has some of its own there.
-    const onError = (error: Error) => fail(reasonOf(error), error);
+    // A certificate holds whatever its owner wants.
+    const onError = (error: Error) => fail(outsideText(reasonOf(error)), error);
     const onClose = () => fail("the connection was closed during the handshake");
     // This one stays: an error that comes after the first has nobody else to hear it.
     socket.on("error", () => {});

@@ -11,6 +11,7 @@ import type { Clock } from "../clock.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HttpTarget } from "./http_client.ts";
 import { UpstreamError } from "../matrix/errors.ts";
+import { outsideText } from "../outside_text.ts";
 
 /** Opens the connection for a target, TLS included. */
 export type Connect = (target: HttpTarget) => Promise<Socket>;
@@ -150,7 +151,9 @@ export class TargetPool {
   // With no connection at all, those that wait would only find out the same one after the other.
   #onConnectionError(error: Error): void {
     if (this.#open > 0) return;
-    const reason = error instanceof UpstreamError ? error : new UpstreamError("tcp", error.message);
+    const reason = error instanceof UpstreamError
+      ? error
+      : new UpstreamError("tcp", outsideText(error.message));
     for (const exchange of this.#waiting.splice(0)) exchange.fail(reason);
     this.#watch();
   }

@@ -3,6 +3,7 @@
 import { STATUS_CODE } from "@std/http/status";
 import { UpstreamError } from "../matrix/errors.ts";
 import type { HttpClient, HttpResponse, HttpTarget } from "../net/http_client.ts";
+import { outsideText } from "../outside_text.ts";
 import type { ServiceGrant } from "../signing/service_token.ts";
 
 /** A call to the SFU that did not work out. */
@@ -96,7 +97,7 @@ export function createTwirp({ client, target, basePath, serviceToken }: TwirpOpt
     }
     const answer = parseObject(response.body);
     if (response.status === 200 && answer !== undefined) return answer;
-    throw describeFailure(where(), response, answer, token);
+    throw describeFailure(where(), response, answer, { token, identity: body.identity });
   };
 }
 
@@ -115,13 +116,14 @@ function describeFailure(
   where: string,
   { status, body }: HttpResponse,
   answer: Record<string, unknown> | undefined,
-  token: string,
+  { token, identity }: { token: string; identity: unknown },
 ): SfuError {
   if (typeof answer?.code === "string") {
     const twirpCode = answer.code;
     const reason = typeof answer.msg === "string" ? `${twirpCode}: ${answer.msg}` : twirpCode;
-    // Servers are known to repeat the token that they refuse, and the message goes to the log.
-    const shown = reason.replaceAll(token, "[token]");
+    // Servers are known to repeat the token that they refuse, and the message goes to the log; so
+    // would the name of a participant, which holds a user ID.
+    const shown = outsideText(withoutTexts(reason, { token, identity }));
     return new SfuError("answer", `${where}: LiveKit says ${shown}`, { twirpCode });
   }
   const hint = status === 401 || status === 403
@@ -130,6 +132,14 @@ function describeFailure(
   return new SfuError("answer", `${where}: HTTP ${status} with ${kindOf(body)} (${hint})`, {
     status,
   });
+}
+
+function withoutTexts(text: string, hidden: Readonly<Record<string, unknown>>): string {
+  let left = text;
+  for (const [name, value] of Object.entries(hidden)) {
+    if (typeof value === "string" && value !== "") left = left.replaceAll(value, `[${name}]`);
+  }
+  return left;
 }
 
 // The text itself stays out: what an unknown server says may hold anything.

@@ -9,6 +9,7 @@ import { UpstreamError } from "../matrix/errors.ts";
 import { parseServerName, type ServerName } from "../matrix/server_name.ts";
 import type { Endpoint, HttpClient } from "../net/http_client.ts";
 import { type BaseTarget, createTarget, targetOfUrl } from "../net/target.ts";
+import { outsideText } from "../outside_text.ts";
 import { ExpiringCache, type Lease } from "../expiring_cache.ts";
 import { orderSrvRecords, type SrvLookup } from "./srv.ts";
 import { fetchDelegation } from "./well_known.ts";
@@ -102,7 +103,11 @@ export function createServerResolver(options: ServerResolverOptions): ServerReso
         // A certificate for the name is asked for either way. For a server of the operator's,
         // with perhaps a small name server at home that knows no SRV, that is enough.
         if (canGuess) continue;
-        throw new UpstreamError("dns", `cannot look up SRV ${name} (${cause})`, { cause });
+        throw new UpstreamError(
+          "dns",
+          `cannot look up SRV ${name} (${outsideText(String(cause))})`,
+          { cause },
+        );
       }
       if (records.length === 0) continue;
       const endpoints = orderSrvRecords(records, options.random);

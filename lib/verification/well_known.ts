@@ -2,7 +2,11 @@
 
 import { UpstreamError } from "../matrix/errors.ts";
 import { isServerName } from "../matrix/server_name.ts";
-import { fetchFollowingRedirects, type FetchOptions } from "../net/follow_redirects.ts";
+import {
+  type FetchedFile,
+  fetchFollowingRedirects,
+  type FetchOptions,
+} from "../net/follow_redirects.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 
 /** Where a name is delegated to, and for how long that may be remembered. */
@@ -24,22 +28,22 @@ const LONGEST_MAX_AGE_MS = 48 * HOUR_MS;
  * @throws {UpstreamError} Where there is none, or none that can be understood.
  */
 export async function fetchDelegation(host: string, options: FetchOptions): Promise<Delegation> {
-  const { url, response } = await fetchFollowingRedirects(`https://${host}${PATH}`, options);
-  return readDelegation(url, response, options.clock.now());
+  const file = await fetchFollowingRedirects(`https://${host}${PATH}`, options);
+  return readDelegation(file, options.clock.now());
 }
 
-function readDelegation(url: URL, response: HttpResponse, now: number): Delegation {
+function readDelegation({ shownUrl, response }: FetchedFile, now: number): Delegation {
   if (response.status !== 200) {
-    throw new UpstreamError("answer", `${url}: HTTP ${response.status}`);
+    throw new UpstreamError("answer", `${shownUrl}: HTTP ${response.status}`);
   }
   let delegated: unknown;
   try {
     delegated = JSON.parse(new TextDecoder().decode(response.body))?.["m.server"];
   } catch {
-    throw new UpstreamError("answer", `${url}: not JSON`);
+    throw new UpstreamError("answer", `${shownUrl}: not JSON`);
   }
   if (typeof delegated !== "string" || !isServerName(delegated)) {
-    throw new UpstreamError("answer", `${url}: m.server is no server name`);
+    throw new UpstreamError("answer", `${shownUrl}: m.server is no server name`);
   }
   return { serverName: delegated, maxAgeMs: maxAgeMs(response.headers, now) };
 }

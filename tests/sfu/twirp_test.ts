@@ -120,6 +120,14 @@ const REFUSALS = [
     says: ["unauthenticated: Bearer [token] is not good"],
   },
   {
+    name: "a Twirp error of many words and lines",
+    answer: httpAnswer(
+      "500 Oops",
+      JSON.stringify({ code: "internal", msg: `a\n${"x".repeat(10_000)}` }),
+    ),
+    says: [`internal: a\\u{a}${"x".repeat(188)}…`],
+  },
+  {
     name: "a Twirp error whose text is none",
     answer: httpAnswer("500 Oops", JSON.stringify({ code: "internal", msg: { token: TOKEN } })),
     says: ["LiveKit says internal"],
@@ -135,6 +143,18 @@ for (const { name, answer, says } of REFUSALS) {
     assert(!Deno.inspect(error).includes(TOKEN));
   });
 }
+
+Deno.test("createTwirp() reports neither the participant nor half a token", async () => {
+  const identity = "@alice:example.org:DEVICE";
+  const msg = `no eyJhbGciOiJIUzI1NiJ9.ey for ${identity}`;
+  const respond = () => Response.json({ code: "internal", msg }, { status: 500 });
+  await using sfu = startSfu({ respond });
+  await using world = createWorld(sfu.apiUrl, SFU_SECRET);
+  const grant = { roomAdmin: "room" };
+  const call = { method: "GetParticipant", grant, body: { room: "room", identity } };
+  const { message } = await assertRejects(() => world.twirp(call), SfuError);
+  assertStringIncludes(message, "LiveKit says internal: no [token] for [identity]");
+});
 
 const BREAKS = [
   { name: "garbage in place of HTTP", answer: "SSH-2.0-OpenSSH_9.9\r\n" },

@@ -41,6 +41,15 @@ Deno.test("fetchDelegation() does not care for the type and for other fields", a
   assertEquals(serverName, "a.example");
 });
 
+Deno.test("fetchDelegation() tells of a redirect without its query, and not whole", async () => {
+  const path = `/${"x".repeat(300)}`;
+  const error = await failureOf(fetchFrom({
+    [`example.org${PATH}`]: redirect(`https://a.example${path}?token=secret`),
+    [`a.example${path}?token=secret`]: { status: 404 },
+  }));
+  assertMatch(error.message, /^https:\/\/a\.example\/x{182}…: HTTP 404$/);
+});
+
 const refused: Record<string, Answer> = {
   "404": { status: 404, body: '{"m.server":"a.example"}' },
   "500": { status: 500 },
