@@ -2,6 +2,8 @@
 
 import { configure, getLogger, type Logger } from "@logtape/logtape";
 import type { Clock } from "../clock.ts";
+import { type Hop, MatrixError, UpstreamError } from "../matrix/errors.ts";
+import { outsideText } from "../outside_text.ts";
 import { formatJson, formatText } from "./log_format.ts";
 import { createLogSink } from "./log_sink.ts";
 
@@ -37,8 +39,14 @@ export async function createLogger(options: LoggerOptions): Promise<ServiceLogge
   return { log: getLogger(CATEGORY), flush };
 }
 
+/** No more causes, and parts of an `AggregateError`, than anyone reads. */
+const MAX_CAUSES = 8;
+const MAX_PARTS = 4;
+
 /**
- * Tells what went wrong with all its causes, the outermost first.
+ * Tells what went wrong with all its causes, the outermost first. Where a call to another server
+ * failed at several hops, each cause says at which. Of errors that are not this service's own the
+ * words may be anybody's, see {@linkcode outsideText}.
  *
  * @example
  * ```ts
@@ -51,21 +59,48 @@ export async function createLogger(options: LoggerOptions): Promise<ServiceLogge
  */
 export function describeError(error: unknown): string {
   const messages: string[] = [];
-  // A cause can be its own cause; eight are more than anyone reads.
-  for (let cause = error, depth = 0; cause !== undefined && depth < 8; depth++) {
-    const text = cause instanceof Error ? cause.message || cause.name : asText(cause);
-    const message = text.replace(/\.$/, "");
+  const outermost = hopOf(error);
+  // A cause can be its own cause.
+  for (let cause = error, depth = 0; cause !== undefined && depth < MAX_CAUSES; depth++) {
+    const message = messageOf(cause).replace(/\.$/, "");
     // A wrapper often ends in its cause's words; once is enough.
-    if (!messages.some((earlier) => earlier.endsWith(message))) messages.push(message);
-    cause = cause instanceof Error ? cause.cause : undefined;
+    if (!messages.some((earlier) => earlier.endsWith(message))) {
+      const hop = cause instanceof UpstreamError ? cause.hop : outermost;
+      messages.push(hop === outermost ? message : `(${hop}) ${message}`);
+    }
+    cause = causeOf(cause);
   }
   return messages.join(": ");
 }
 
-// Anything can be thrown, also what has no text.
-function asText(value: unknown): string {
+/** Where on the way to another server it went wrong: the hop of the outermost cause that has one. */
+export function hopOf(error: unknown): Hop | undefined {
+  for (let cause = error, depth = 0; cause !== undefined && depth < MAX_CAUSES; depth++) {
+    if (cause instanceof UpstreamError) return cause.hop;
+    cause = causeOf(cause);
+  }
+  return undefined;
+}
+
+/** The same as a property of a log record, which lacks it where there is no hop. */
+export function hopFact(error: unknown): { hop?: Hop } {
+  const hop = hopOf(error);
+  return hop === undefined ? {} : { hop };
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof UpstreamError || error instanceof MatrixError) return error.message;
+  // Anything can be thrown, also what has no text.
   try {
-    return String(value);
+    if (!(error instanceof Error)) return outsideText(String(error));
+    const message = outsideText(error.message || error.name);
+    if (!(error instanceof AggregateError)) return message;
+    const parts = error.errors.slice(0, MAX_PARTS).map(messageOf);
+    return parts.length === 0 ? message : `${message} (${parts.join("; ")})`;
   } catch {
     return "a value without text";
   }

@@ -114,11 +114,111 @@ Deno.test("formatText() fills in LogTape's messages about itself", () => {
   assert(line.endsWith("Failed to emit to log\n"));
 });
 
+/** What an attacker, or a bug, may have as a value. */
+const ODD_VALUES: { name: string; value: unknown; text: string; json?: unknown }[] = [
+  { name: "NaN", value: NaN, text: "NaN", json: "NaN" },
+  { name: "Infinity", value: -Infinity, text: "-Infinity", json: "-Infinity" },
+  { name: "-0", value: -0, text: "0", json: 0 },
+  { name: "a boolean", value: true, text: "true", json: true },
+  { name: "null", value: null, text: "null", json: "null" },
+  { name: "a BigInt", value: 2n ** 70n, text: "1180591620717411303424" },
+  { name: "a symbol", value: Symbol("x"), text: '"Symbol(x)"', json: "Symbol(x)" },
+  { name: "a date", value: new Date(0), text: "1970-01-01T00:00:00.000Z" },
+  { name: "no date", value: new Date(NaN), text: '"no date"', json: "no date" },
+  { name: "an error", value: new TypeError("x"), text: '"TypeError: x"', json: "TypeError: x" },
+  { name: "an array", value: [1, "a"], text: '"[1,\\"a\\"]"', json: '[1,"a"]' },
+  { name: "an object", value: { a: 1 }, text: '"{\\"a\\":1}"', json: '{"a":1}' },
+  { name: "no text", value: Object.create(null), text: '"a value without text"' },
+  { name: "a circle", value: circle(), text: '"a value without text"' },
+  { name: "BigInts inside", value: { a: 1n }, text: '"a value without text"' },
+  {
+    name: "a getter that throws",
+    value: {
+      get a() {
+        throw new Error("no");
+      },
+    },
+    text: '"a value without text"',
+  },
+  {
+    name: "other properties inside",
+    value: 'alice level=error request="x"',
+    text: '"alice level=error request=\\"x\\""',
+    json: 'alice level=error request="x"',
+  },
+];
+
+function circle(): unknown {
+  const value: { self?: unknown } = {};
+  value.self = value;
+  return value;
+}
+
+for (const { name, value, text, json = text.replace(/^"|"$/g, "") } of ODD_VALUES) {
+  Deno.test(`formatText() and formatJson() take ${name} for a value`, () => {
+    const line = formatText(record("x", { key: value, next: 1 }));
+    assertEquals(line, `2026-11-24T10:00:00.007Z INFO    x key=${text} next=1\n`);
+    assertEquals(JSON.parse(formatJson(record("x", { key: value }))).key, json);
+  });
+}
+
+Deno.test("formatText() and formatJson() cut a value of ten megabytes", () => {
+  const properties = { value: "\u{1}".repeat(10_000_000) };
+  assert(formatText(record("x", properties)).length < 1_300);
+  assert(formatJson(record("x", properties)).length < 1_300);
+});
+
+Deno.test("formatText() lets no message pass for properties", () => {
+  const line = formatText(record("LiveKit says x user=@eve:evil request=1", { user: "bob" }));
+  assertEquals(
+    line,
+    "2026-11-24T10:00:00.007Z INFO    LiveKit says x user\\u{3d}@eve:evil request\\u{3d}1 user=bob\n",
+  );
+});
+
+Deno.test("formatText() and formatJson() let no key break a line or take another's place", () => {
+  const properties = { "a b=\n": 1, time: "forged", level: "forged", message: "forged" };
+  assert(formatText(record("x", properties)).includes(" a_b__=1 "));
+  const line = JSON.parse(formatJson(record("x", properties)));
+  assertEquals([line.time, line.level, line.message], ["2026-11-24T10:00:00.007Z", "info", "x"]);
+  assertEquals(line["property.message"], "forged");
+});
+
+/** Takes a line apart as a program would that reads the log. */
+function propertiesOf(line: string): Record<string, string> {
+  const pairs = line.matchAll(/ ([\w.]+)=("(?:[^"\\]|\\.)*"|[\w./:@*+-]+)(?= |\n)/g);
+  return Object.fromEntries(
+    [...pairs].map(([, key, value]) => [key, value!.startsWith('"') ? JSON.parse(value!) : value]),
+  );
+}
+
+Deno.test("formatText() is read back as it was written, whatever message and values hold", () => {
+  const hostile = fc.oneof(
+    fc.string({ unit: "grapheme-ascii" }),
+    fc.stringMatching(/^[a-z ="\\\n]{0,30}$/),
+    fc.constantFrom('x" level="error', "x level=error", "\\", '\\"', "a=b"),
+  );
+  fc.assert(
+    fc.property(hostile, hostile, hostile, (message, first, second) => {
+      const line = formatText(record(message, { first, second }));
+      assertEquals(propertiesOf(line), { first: escaped(first), second: escaped(second) });
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+function escaped(text: string): string {
+  return text.replaceAll("\n", "\\u{a}");
+}
+
 Deno.test("formatText() makes one printable line, and formatJson() valid JSON, of anything", () => {
-  const values = fc.oneof(fc.string({ unit: "binary" }), fc.integer(), fc.boolean(), fc.object());
+  const values = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.anything({ withBigInt: true, withDate: true }),
+  );
   fc.assert(fc.property(
     fc.string({ unit: "binary" }),
-    fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), values),
+    fc.dictionary(fc.string({ unit: "binary" }), values),
     (text, properties) => {
       const line = formatText(record(text, properties));
       assert(line.endsWith("\n"));

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { describeError } from "../../lib/observability/logger.ts";
+import { UnauthorizedError, UpstreamError } from "../../lib/matrix/errors.ts";
+import { describeError, hopFact, hopOf } from "../../lib/observability/logger.ts";
 import { captureLog } from "../support/captured_log.ts";
 import { createManualClock } from "../support/manual_clock.ts";
 
@@ -60,9 +61,61 @@ const CHAINS: { name: string; error: () => unknown; says: string }[] = [
   },
 ];
 
-for (const { name, error, says } of CHAINS) {
+const AGGREGATE = () =>
+  new AggregateError([new Error("a"), "b", new Error("c"), 1, 2], "all of them failed");
+const OUTSIDE: typeof CHAINS = [
+  { name: "several errors in one", error: AGGREGATE, says: "all of them failed (a; b; c; 1)" },
+  {
+    name: "a library's long words",
+    error: () => new Error("x".repeat(10_000)),
+    says: `${"x".repeat(200)}…`,
+  },
+  {
+    name: "a token in a library's words",
+    error: () => new Error("a", { cause: new Error("GET /x?access_token=abc failed") }),
+    says: "a: GET /x?access_token=[token] failed",
+  },
+  {
+    name: "line breaks in a library's words",
+    error: () => new Error("a\nb"),
+    says: "a\\u{a}b",
+  },
+  {
+    name: "one hop, which the record has as a property",
+    error: () => new UnauthorizedError({ cause: new UpstreamError("tcp", "refused") }),
+    says: "The request could not be authorised: refused",
+  },
+  {
+    name: "several hops, each with its own",
+    error: () => new UpstreamError("http", "gave up", { cause: new UpstreamError("tls", "no") }),
+    says: "gave up: (tls) no",
+  },
+  {
+    name: "an error whose message throws",
+    error: () =>
+      Object.defineProperty(new Error("a"), "message", {
+        get() {
+          throw new Error("no");
+        },
+      }),
+    says: "a value without text",
+  },
+];
+
+for (const { name, error, says } of [...CHAINS, ...OUTSIDE]) {
   Deno.test(`describeError() tells of ${name}`, () => assertEquals(describeError(error()), says));
 }
+
+Deno.test("hopOf() finds the outermost hop, however deep it is", () => {
+  const inner = new UpstreamError("tls", "no", { cause: new UpstreamError("tcp", "no") });
+  assertEquals(hopOf(new Error("a", { cause: new Error("b", { cause: inner }) })), "tls");
+  assertEquals(hopOf(new Error("a")), undefined);
+  assertEquals(hopFact(inner), { hop: "tls" });
+  assertEquals(hopFact("text"), {});
+  const circle = new Error("a");
+  circle.cause = circle;
+  assertEquals(hopOf(circle), undefined);
+});
 
 async function logLines(level: "debug" | "info" | "warning" | "error", format: "text" | "json") {
   const { log, logText } = await captureLog({
