@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { cpuUsage } from "node:process";
+import type { Logger } from "@logtape/logtape";
 import { type Command, parseArguments, UsageError } from "./lib/cli/arguments.ts";
 import { askHealth } from "./lib/cli/healthcheck.ts";
 import { helpText } from "./lib/cli/help.ts";
@@ -21,11 +22,13 @@ import type { Handler } from "./lib/http/handler.ts";
 import { formatListenAddress, listen, type Listener } from "./lib/http/listen.ts";
 import { createMetricsHandler } from "./lib/http/metrics_endpoint.ts";
 import { lookupAddresses } from "./lib/net/dial.ts";
+import type { HttpClient } from "./lib/net/http_client.ts";
 import { createOutgoingClient } from "./lib/net/outgoing_client.ts";
 import { readSystemTrust } from "./lib/net/system_trust.ts";
 import { installTlsTrust } from "./lib/net/tls_trust.ts";
 import { createLogger, describeError } from "./lib/observability/logger.ts";
 import type { Metrics } from "./lib/observability/metrics/metrics.ts";
+import type { Tracing } from "./lib/observability/tracing/start_tracing.ts";
 import { createService } from "./lib/service.ts";
 import { createSystemClock } from "./lib/system_clock.ts";
 import { warmUpTls } from "./lib/net/warm_up.ts";
@@ -46,6 +49,8 @@ const ONE_SIGNAL_MS = 200;
 const SENDING_MS = 500;
 /** For the last news of jobs to be kept, after that. */
 const KEEPING_MS = 1_000;
+/** For the last traces to be sent, if the drain leaves that much. */
+const MAX_TRACES_MS = 3_000;
 
 const clock = createSystemClock();
 
@@ -92,8 +97,10 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
   const trust = installTlsTrust(readSystemTrust(config), config.caFile ? [config.caFile.pem] : []);
   const client = createOutgoingClient(config, { clock, lookup: lookupAddresses, trust });
   const metrics = await loadMetrics(config);
+  const tracing = await loadTracing(config, client, log);
+  const watchers = [metrics?.steps, tracing?.watcher].filter((watcher) => watcher !== undefined);
   const service = createService(config, log, {
-    clock,
+    clock: tracing?.clock ?? clock,
     client,
     lookupSrv: (name) => lookupSrv(name, clock),
     random: Math.random,
@@ -103,7 +110,8 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
       trust,
       random: Math.random,
     }),
-    ...(metrics && { watchers: [metrics.steps], leaveWatcher: metrics.leaves }),
+    watchers,
+    ...(metrics && { leaveWatcher: metrics.leaves }),
   });
   const stopped = waitForSignal();
   // An error that nobody catches must not end the service for everyone else.
@@ -153,6 +161,7 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
   }
 
   log.info(`received ${await stopped}, finishing the requests in work`);
+  const drainEndsAt = clock.monotonic() + config.shutdownSeconds * 1000;
   try {
     const late = () => new Error(`requests were cut off after ${config.shutdownSeconds} s`);
     await withDeadline(end(service.handle, listener), config.shutdownSeconds * 1000, clock, late);
@@ -160,7 +169,8 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
   } catch (error) {
     log.warning(describeError(error));
   }
-  await service.close(KEEPING_MS);
+  const tracesMs = Math.min(Math.max(drainEndsAt - clock.monotonic(), SENDING_MS), MAX_TRACES_MS);
+  await Promise.all([service.close(KEEPING_MS), tracing?.flush(tracesMs)]);
   // To the end, so that the last scrape tells how the end went; who scrapes slowly is not waited for.
   if (metricsListener !== undefined) {
     const late = () => new Error("somebody scrapes slowly");
@@ -183,6 +193,18 @@ async function loadMetrics(config: Config): Promise<Metrics | undefined> {
       return (user + system) / 1e6;
     },
   });
+}
+
+/** Starts tracing, whose code is not even loaded where nobody asks for it. */
+async function loadTracing(
+  { tracing }: Config,
+  client: HttpClient,
+  log: Logger,
+): Promise<Tracing | undefined> {
+  if (tracing === undefined) return undefined;
+  const { startTracing } = await import("./lib/observability/tracing/start_tracing.ts");
+  const fillRandom = (bytes: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(bytes);
+  return await startTracing(tracing, { clock, client, random: Math.random, fillRandom, log });
 }
 
 /** From here on no file is opened any more; a fault in a library cannot open one either. */

@@ -57,6 +57,7 @@ export function buildConfig(values: Values, pair: KeyPair): Config {
     trustedProxies: values.MATRIXRTC_TRUSTED_PROXIES,
     rateLimit: rateLimits(values),
     ...present("metricsListen", values.MATRIXRTC_METRICS_BIND),
+    ...tracing(values),
     shutdownSeconds: values.MATRIXRTC_SHUTDOWN_SECONDS,
     delegation: {
       mode: values.MATRIXRTC_DELEGATION,
@@ -87,6 +88,20 @@ function rateLimits(values: Values): Config["rateLimit"] {
     ...perClient && { perClient: { cost: perClient.amount, seconds: perClient.seconds } },
     ...perServer && { perServer: { count: perServer.amount, seconds: perServer.seconds } },
   };
+}
+
+function tracing(values: Values): Pick<Config, "tracing"> {
+  const url = values.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? values.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const sampleRatio = {
+    always_on: 1,
+    always_off: 0,
+    traceidratio: values.OTEL_TRACES_SAMPLER_ARG,
+  }[values.OTEL_TRACES_SAMPLER];
+  const isOff = values.OTEL_SDK_DISABLED || values.OTEL_EXPORTER_OTLP_PROTOCOL === "grpc" ||
+    sampleRatio === 0;
+  if (url === undefined || isOff) return {};
+  const headers = values.OTEL_EXPORTER_OTLP_HEADERS ?? new Map();
+  return { tracing: { url, headers, serviceName: values.OTEL_SERVICE_NAME, sampleRatio } };
 }
 
 function redis(values: Values): Pick<Config["delegation"], "redis"> {

@@ -94,6 +94,8 @@ export interface Config {
   };
   /** Absent: no metrics. */
   readonly metricsListen?: ListenAddress;
+  /** Absent: no traces. */
+  readonly tracing?: TracingConfig;
   /** The longest drain. */
   readonly shutdownSeconds: number;
   readonly delegation: {
@@ -116,6 +118,17 @@ export interface Config {
    * Without `appService` nobody could be asked, whatever this says.
    */
   readonly membershipCheckSeconds: number;
+}
+
+/** Where traces go, and of what. */
+export interface TracingConfig {
+  /** The whole URL that takes them. */
+  readonly url: string;
+  /** For the collector, by name in lower case. */
+  readonly headers: ReadonlyMap<string, Secret>;
+  readonly serviceName: string;
+  /** The share of requests that are traced, above 0 and at most 1. */
+  readonly sampleRatio: number;
 }
 
 /** From the most to the least talkative. */

@@ -12,9 +12,9 @@ export interface Step {
 }
 
 /**
- * What is known of a step when it has ended: of all `status`; of a request
- * `method`, `request` (its ID) and whatever the log tells of it; of a call
- * `server`. Never a token or a query.
+ * What is known of a step when it has ended: of all `method` and `status`; of a
+ * request `request` (its ID) and whatever the log tells of it; of a call `server`.
+ * Never a token or a query.
  */
 export type StepFacts = Record<string, string | number>;
 

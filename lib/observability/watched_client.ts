@@ -15,6 +15,7 @@ export function watchedClient(
   return {
     request: (target, request) =>
       runStep({ kind: "client", name: nameOf(request) }, async (facts) => {
+        facts.method = request.method;
         facts.server = target.hostHeader;
         const response = await client.request(target, request);
         facts.status = response.status;

@@ -336,6 +336,7 @@ Deno.test("loadConfig() shows no secret that it accepts", () => {
     LIVEKIT_KEYS: "hunter2: hunter2",
     LIVEKIT_REDIS_URL: "redis://:hunter2@cache",
     LIVEKIT_HS_SERVER_NAME: "example.org",
+    OTEL_EXPORTER_OTLP_HEADERS: "authorization=hunter2",
   });
   assert(said.includes("[secret]") && !said.includes("hunter2"), said);
 });

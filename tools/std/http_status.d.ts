@@ -12,4 +12,5 @@ export declare const STATUS_CODE: {
   readonly InternalServerError: 500;
   readonly BadGateway: 502;
   readonly ServiceUnavailable: 503;
+  readonly GatewayTimeout: 504;
 };

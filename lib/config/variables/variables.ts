@@ -1,5 +1,6 @@
 import { LIVEKIT_VARIABLES } from "./livekit_variables.ts";
 import { MATRIXRTC_VARIABLES, PLATFORM_VARIABLES } from "./matrixrtc_variables.ts";
+import { OTEL_VARIABLES } from "./otel_variables.ts";
 import type { Variable, VariableGroup } from "./variable.ts";
 
 /**
@@ -18,6 +19,7 @@ export const VARIABLES = {
   ...LIVEKIT_VARIABLES,
   ...MATRIXRTC_VARIABLES,
   ...PLATFORM_VARIABLES,
+  ...OTEL_VARIABLES,
 };
 
 /** The name of a variable in {@linkcode VARIABLES}. */

@@ -41,6 +41,17 @@ const SFU_URLS = {
     ...["wss://me@sfu", "wss://me:pass@sfu", "wss://sfu?a=b", "wss://sfu#a", "wss://sfu:99999"],
   ],
 };
+const OTLP_URLS = {
+  good: ["http://otel:4318", "https://[::1]:4318/otlp/", "http://otel:4317"],
+  bad: [
+    "otel:4318",
+    "grpc://otel",
+    "http://",
+    "http://me:pass@otel",
+    "http://otel/?a=b",
+    "http://a b",
+  ],
+};
 const ONE_LINE = { good: ["devkey", "ein Wört: mit #"], bad: ["two\nlines", "nul\0"] };
 const TOKENS = {
   good: ["a", "!#$%&'*+-.^_`|~:/=", "a".repeat(1024)],
@@ -175,6 +186,17 @@ const SAMPLES: Record<VariableName, { good: string[]; bad: string[] }> = {
   SSL_CERT_DIR: { good: ["/etc/ssl/certs", "/a:/b/", ":"], bad: ["/a\nb"] },
   HTTPS_PROXY: PROXIES,
   HTTP_PROXY: PROXIES,
+  OTEL_EXPORTER_OTLP_ENDPOINT: OTLP_URLS,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: OTLP_URLS,
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    good: ["authorization=Bearer%20abc", "a=1,,b = 2 ", "a=", "a=b=c"],
+    bad: ["abc", "=1", "a b=1", "a=%", "a=%0d%0a", "a=\u{e9}", "a=1\nb=2\0"],
+  },
+  OTEL_EXPORTER_OTLP_PROTOCOL: { good: ["http/json", "HTTP/protobuf", "grpc", "x"], bad: [] },
+  OTEL_SERVICE_NAME: { good: ["calls-auth", "a b \u{e9}"], bad: ["a\nb", "a".repeat(256)] },
+  OTEL_TRACES_SAMPLER: { good: ["always_on", "parentbased_traceidratio", "x"], bad: [] },
+  OTEL_TRACES_SAMPLER_ARG: { good: ["0", "1", "0.25", ".5", "x"], bad: [] },
+  OTEL_SDK_DISABLED: { good: ["true", "FALSE", "1"], bad: [] },
   NO_PROXY: { good: ["localhost,.lan 10.0.0.0/8", "*"], bad: [] },
 };
 
@@ -191,6 +213,9 @@ const CONTRACT = `
   LIVEKIT_HS_TOKEN_FROM_FILE LIVEKIT_HS_SERVER_NAME LIVEKIT_AS_REGISTRATION_FILE
   LIVEKIT_MEMBERSHIP_CHECK_INTERVAL_SECONDS LIVEKIT_API_KEY LIVEKIT_API_SECRET LIVEKIT_KEYS
   SSL_CERT_FILE SSL_CERT_DIR HTTPS_PROXY HTTP_PROXY NO_PROXY STATE_DIRECTORY
+  OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_EXPORTER_OTLP_HEADERS
+  OTEL_EXPORTER_OTLP_HEADERS_FROM_FILE OTEL_EXPORTER_OTLP_PROTOCOL OTEL_SERVICE_NAME
+  OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG OTEL_SDK_DISABLED
   MATRIXRTC_FEDERATION_URL_OVERRIDES MATRIXRTC_CA_FILE MATRIXRTC_ALLOW_NETWORKS
   MATRIXRTC_HOMESERVERS_ALLOWED MATRIXRTC_HOMESERVERS_BLOCKED MATRIXRTC_TOKEN_TTL_SECONDS
   MATRIXRTC_DELEGATION MATRIXRTC_STATE_DIR MATRIXRTC_TRUSTED_PROXIES
