@@ -15,6 +15,7 @@ const EXECUTABLES = {
   valkey: "valkey-9.1.2/valkey-server",
   prometheus: "prometheus/prometheus",
   promtool: "prometheus/promtool",
+  otelcol: "otelcol-0.165.0/otelcol",
 };
 
 /**
