@@ -2,8 +2,8 @@
 
 import type { Logger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import { type Hop, MatrixError, UpstreamError } from "../matrix/errors.ts";
-import { describeError } from "../observability/logger.ts";
+import { MatrixError } from "../matrix/errors.ts";
+import { describeError, hopOf } from "../observability/logger.ts";
 import { type RunStep, type StepFacts, unwatched } from "../observability/steps.ts";
 import { CLIENT_API_CORS_HEADERS, CORS_HEADERS } from "./cors.ts";
 import type { Reply, RequestContext, Route } from "./endpoint.ts";
@@ -115,12 +115,6 @@ async function call(
   const endpoint = method === "GET" || method === "POST" ? route[method] : undefined;
   if (endpoint !== undefined) return await endpoint(request, context);
   throw new MethodNotAllowedError(allowedMethods(route));
-}
-
-/** Where on the way to another server it went wrong, if it did there. */
-function hopOf(error: unknown): Hop | undefined {
-  const cause = error instanceof MatrixError ? error.cause : error;
-  return cause instanceof UpstreamError ? cause.hop : undefined;
 }
 
 function allowedMethods(route: Route): string[] {

@@ -1,7 +1,7 @@
 import type { Logger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import type { Clock } from "../clock.ts";
-import { describeError } from "../observability/logger.ts";
+import { describeError, hopFact } from "../observability/logger.ts";
 import type { Endpoint, Reply } from "./endpoint.ts";
 
 /** What `/readyz` asks. */
@@ -28,7 +28,7 @@ export function createReadinessEndpoint({ checks, log, clock }: ReadinessOptions
       await isWorking();
       return [name, "ok"];
     } catch (error) {
-      log.warning(`not ready: ${describeError(error)}`, { check: name });
+      log.warning(`not ready: ${describeError(error)}`, { check: name, ...hopFact(error) });
       return [name, "failed"];
     }
   }

@@ -2,6 +2,8 @@
 const MATRIX_PATH = /\/_matrix\/+(?:client|federation|app)\//;
 const CALL_PATH =
   /\/_matrix\/+(client|federation)\/+(?:v1|unstable\/+io\.element\.msc4195)\/+rtc\/+livekit\/+([^/]+)\/*$/;
+/** What a route can be called. Other segments may be IDs or tokens, which nobody may read in a log. */
+const NAME = /^[a-z_.-]{1,40}$/;
 const PING_PATH = /\/_matrix\/+app\/+v1\/+ping\/*$/;
 
 /**
@@ -25,11 +27,12 @@ const PING_PATH = /\/_matrix\/+app\/+v1\/+ping\/*$/;
  *   "/_matrix/client/rtc/livekit/get_token",
  * );
  * assertEquals(routePath("http://rtc/_matrix/client/v3/get_token"), "/_matrix");
+ * assertEquals(routePath("http://rtc/_synapse/admin/v1/rooms/!room:example.org"), "/*");
  * ```
  *
  * @param url An absolute URL, as requests have it.
  * @returns `/`, `/sfu/get`, a slash and the last segment, or a route below `/_matrix`; `/_matrix`
- * itself for those that are none.
+ * itself for those that are none, and `/*` where the last segment cannot be the name of a route.
  */
 export function routePath(url: string): string {
   const end = url.search(/[?#]/);
@@ -41,11 +44,13 @@ export function routePath(url: string): string {
   const match = /(?:^|\/)(sfu\/+get|[^/]+)\/*$/.exec(path);
   if (match === null) return "/";
   const last = match[1]!;
-  return last.startsWith("sfu/") ? "/sfu/get" : `/${last}`;
+  if (last.startsWith("sfu/")) return "/sfu/get";
+  return NAME.test(last) ? `/${last}` : "/*";
 }
 
 function matrixRoute(path: string): string {
   if (PING_PATH.test(path)) return "/_matrix/app/ping";
   const match = CALL_PATH.exec(path);
-  return match === null ? "/_matrix" : `/_matrix/${match[1]}/rtc/livekit/${match[2]}`;
+  if (match === null || !NAME.test(match[2]!)) return "/_matrix";
+  return `/_matrix/${match[1]}/rtc/livekit/${match[2]}`;
 }

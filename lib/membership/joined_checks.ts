@@ -1,7 +1,7 @@
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../clock.ts";
 import type { RoomMembership } from "../homeserver/room_membership.ts";
-import { describeError } from "../observability/logger.ts";
+import { describeError, hopFact } from "../observability/logger.ts";
 import type { CallMember, MemberSeal } from "../signing/member_seal.ts";
 import { Slots } from "../slots.ts";
 import { type CallParticipant, memberOf } from "./call_participant.ts";
@@ -53,7 +53,10 @@ export class JoinedChecks {
     this.#waiting++;
     this.#check(participant, member)
       .catch((error) =>
-        log.error("a participant could not be checked", { error: describeError(error) })
+        log.error("a participant could not be checked", {
+          error: describeError(error),
+          ...hopFact(error),
+        })
       )
       .finally(() => this.#waiting--);
   }

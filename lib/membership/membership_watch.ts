@@ -3,7 +3,7 @@
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../clock.ts";
 import type { RoomMembership } from "../homeserver/room_membership.ts";
-import { describeError } from "../observability/logger.ts";
+import { describeError, hopFact } from "../observability/logger.ts";
 import type { Pseudonym } from "../observability/pseudonym.ts";
 import type { Participants } from "../sfu/participants.ts";
 import type { RemoveParticipant } from "../sfu/remove_participant.ts";
@@ -70,6 +70,7 @@ export function createMembershipWatch(options: MembershipWatchOptions): Membersh
     } catch (error) {
       log.error("could not check who is still in the rooms of calls", {
         error: describeError(error),
+        ...hopFact(error),
       });
     }
     const left = begunAt + intervalMs - clock.monotonic();

@@ -1,6 +1,6 @@
 import type { Logger } from "@logtape/logtape";
 import { serverNameOfUserId } from "../matrix/user_id.ts";
-import { describeError } from "../observability/logger.ts";
+import { describeError, hopFact } from "../observability/logger.ts";
 import type { Pseudonym } from "../observability/pseudonym.ts";
 import type { RemoveParticipant } from "../sfu/remove_participant.ts";
 import { SfuError } from "../sfu/twirp.ts";
@@ -63,6 +63,7 @@ export class Removal {
     this.#isTold = true;
     this.#options.log.warning("whoever leaves a Matrix room may stay in its call: the SFU fails", {
       error: describeError(error),
+      ...hopFact(error),
     });
   }
 

@@ -25,7 +25,11 @@ const PATHS: [path: string, route: string][] = [
   ["/sfu/get/x", "/x"],
   ["/SFU/get", "/get"],
   ["/sfu/getx", "/getx"],
-  ["/sfu%2Fget", "/sfu%2Fget"],
+  ["/sfu%2Fget", "/*"],
+  ["/delayed_events/syd_AbCdEfGhIjKlMnOpQrSt", "/*"],
+  ["/_synapse/admin/v1/users/@alice:example.org", "/*"],
+  ["/_matrix/client/v1/rtc/livekit/@alice:example.org", "/_matrix"],
+  [`/${"x".repeat(41)}`, "/*"],
   ["/__proto__", "/__proto__"],
   [
     "/_matrix/client/unstable/io.element.msc4195/rtc/livekit/get_token",

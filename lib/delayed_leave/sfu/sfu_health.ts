@@ -1,6 +1,6 @@
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../../clock.ts";
-import { describeError } from "../../observability/logger.ts";
+import { describeError, hopFact } from "../../observability/logger.ts";
 import type { Participants, RoomState } from "../../sfu/participants.ts";
 import { SfuError } from "../../sfu/twirp.ts";
 import type { LiveKitRoom } from "../../signing/names.ts";
@@ -172,6 +172,7 @@ export class SfuHealth {
           this.#downSince = clock.monotonic();
           log.warning("the SFU does not answer; until it does, nobody is taken for absent", {
             error: describeError(error),
+            ...hopFact(error),
           });
         }
       }
@@ -263,6 +264,7 @@ export class SfuHealth {
       failed,
       rooms: rooms.length,
       error: describeError(reason),
+      ...hopFact(reason),
     });
   }
 

@@ -2,7 +2,7 @@
 
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../../clock.ts";
-import { describeError } from "../../observability/logger.ts";
+import { describeError, hopFact } from "../../observability/logger.ts";
 import { type Job, type JobKey, jobKey, type StoredJob } from "../job.ts";
 import { type ChangeResult, type JobChange, type JobStore, StoreError } from "../store.ts";
 
@@ -289,6 +289,7 @@ class QueueingWriter implements JobWriter {
     this.#failingSince = this.#deps.clock.monotonic();
     this.#deps.log.warning(
       `jobs cannot be kept, those there are go on until the service stops: ${describeError(error)}`,
+      hopFact(error),
     );
   }
 

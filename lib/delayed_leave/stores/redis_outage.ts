@@ -3,7 +3,7 @@
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../../clock.ts";
 import { withDeadline } from "../../deadline.ts";
-import { describeError } from "../../observability/logger.ts";
+import { describeError, hopFact } from "../../observability/logger.ts";
 import { StoreError } from "../store.ts";
 
 interface Outage {
@@ -41,7 +41,10 @@ export class RedisOutage {
       over,
       end,
     };
-    this.#log.warning(`Redis cannot be used, jobs go on without: ${describeError(error)}`);
+    this.#log.warning(
+      `Redis cannot be used, jobs go on without: ${describeError(error)}`,
+      hopFact(error),
+    );
   }
 
   /** Notes that Redis can be used, and returns whether that is news. */

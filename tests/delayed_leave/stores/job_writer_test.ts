@@ -201,7 +201,7 @@ Deno.test("a failing store is tried again after 100 ms to 5 s, with the newest s
   await clock.waitForTimer(20);
   const lines = (await logText()).trimEnd().split("\n").map((line) => line.slice(25));
   assertEquals(lines, [
-    "WARNING jobs cannot be kept, those there are go on until the service stops: the store is away",
+    "WARNING jobs cannot be kept, those there are go on until the service stops: the store is away hop=tcp",
     "INFO    jobs can be kept again, after 16300 ms",
   ]);
 });
