@@ -1,6 +1,7 @@
 /** The delayed events of a fake homeserver, as Synapse 1.163 has them. */
 
 import type { Clock } from "../../lib/clock.ts";
+import { collectSecret } from "../support/evidence.ts";
 import { Counter } from "./counter.ts";
 
 /** What can be asked of a delayed event. */
@@ -174,6 +175,7 @@ export function createDelayedEvents(clock: Clock = realTime): DelayedEvents {
   }
 
   function perform(delayId: string, action: DelayedAction): DelayedAnswer {
+    collectSecret("delay ID", delayId);
     const failure = settings.fail?.(action, delayId) ?? limited();
     if (failure !== undefined) return failure;
     const event = events.get(delayId);
@@ -242,6 +244,7 @@ export function createDelayedEvents(clock: Clock = realTime): DelayedEvents {
     actions,
     lookups,
     schedule(delayId, delayMs, content = {}) {
+      collectSecret("delay ID", delayId);
       events.get(delayId)?.cancelTimer();
       const event: Event = { delayMs, content, since: 0, state: "scheduled", cancelTimer() {} };
       events.set(delayId, event);

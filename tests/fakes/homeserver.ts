@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
+import { collectSecret } from "../support/evidence.ts";
 import type { TestCertificate } from "../support/test_ca.ts";
 import { type AppService, type AppServiceSettings, createAppService } from "./app_service.ts";
 import { createDelayedEvents, type DelayedEvents } from "./delayed_events.ts";
@@ -125,6 +126,7 @@ export function startHomeserver(options: HomeserverOptions): Homeserver {
 /** Synapse takes the token from the query only, and one that is empty for one that is unknown. */
 function userinfo(token: string | null, users: Record<string, string>): Response {
   if (token === null) return matrixError(401, "M_MISSING_TOKEN", "Access Token required");
+  collectSecret("OpenID token", token);
   if (!Object.hasOwn(users, token)) {
     return matrixError(401, "M_UNKNOWN_TOKEN", "Access Token unknown or expired");
   }

@@ -1,4 +1,5 @@
 import { createLogger, type LoggerOptions } from "../../lib/observability/logger.ts";
+import { collectOutput } from "./evidence.ts";
 
 /** The service's real log, written to memory. */
 export interface CapturedLog {
@@ -13,11 +14,14 @@ export interface CapturedLog {
  * @param options As for the service, but for where the lines go.
  */
 export async function captureLog(options: Omit<LoggerOptions, "write">): Promise<CapturedLog> {
+  const collect = collectOutput("log");
   let written = "";
   const { log, flush } = await createLogger({
     ...options,
     write: (bytes) => {
-      written += new TextDecoder().decode(bytes);
+      const text = new TextDecoder().decode(bytes);
+      written += text;
+      collect(text);
       return Promise.resolve();
     },
   });

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { collectOutput, collectSecretsOf } from "./evidence.ts";
 
 /** What a run of the service gets. */
 export interface ServiceOptions {
@@ -82,6 +83,8 @@ const LISTENING = /(?<!metrics )listening on (https?:\/\/[^\s"]+|unix:[^\s"]+)(?
  */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const process = spawn(options);
+  // Other programs, such as the demo, print tokens on purpose.
+  const collect = options.command === undefined ? collectOutput("service") : () => {};
   let output = "";
   let ended = false;
   const watchers = new Set<() => void>();
@@ -89,6 +92,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const read = async (stream: ReadableStream<Uint8Array>) => {
     for await (const text of stream.pipeThrough(new TextDecoderStream())) {
       output += text;
+      collect(text);
       options.onOutput?.(text);
       notify();
     }
@@ -179,6 +183,9 @@ export async function runService(options: ServiceOptions): Promise<ServiceResult
   ]);
   try {
     const [stdout, stderr, { code }] = await within(reading, COMMAND_TIMEOUT_MS, "end");
+    // A registration is made of its tokens, and printed for nothing else.
+    const isRegistration = options.args?.[1] === "registration";
+    collectOutput("command")(isRegistration ? stderr : stdout + stderr);
     return { code, stdout, stderr };
   } catch (error) {
     for (const pid of [findChild(process.pid), process.pid]) {
@@ -207,6 +214,7 @@ export function usualCommand(): string[] {
 }
 
 function spawn({ env = {}, args = [], command = usualCommand() }: ServiceOptions) {
+  collectSecretsOf(env);
   const [program, ...first] = command;
   if (program === undefined) throw new TypeError("Cannot start the service: the command is empty");
   const inherited = PASSED_ON.map((name) => [name, Deno.env.get(name)] as const)

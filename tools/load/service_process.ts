@@ -1,4 +1,5 @@
 import { ROOT } from "../../tests/support/service.ts";
+import { collectFile, collectSecretsOf } from "../../tests/support/evidence.ts";
 import { untilEnded } from "./children.ts";
 import { findFreePort } from "./free_port.ts";
 import { HttpConnection } from "./http_connection.ts";
@@ -46,6 +47,7 @@ export async function startServiceProcess(
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value] as const];
   });
+  collectSecretsOf(options.env);
   const start = performance.now();
   const process = new Deno.Command("sh", {
     // The shell makes way for the service, so that the process is the service's own.
@@ -62,8 +64,9 @@ export async function startServiceProcess(
     stderr: "inherit",
   }).spawn();
   let ended = false;
-  const exited = untilEnded(process).then(() => {
+  const exited = untilEnded(process).then(async () => {
     ended = true;
+    await collectFile("load", options.logPath);
   });
   const stop = async () => {
     if (!ended) process.kill("SIGTERM");

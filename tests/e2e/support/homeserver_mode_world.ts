@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type RunningService, runService } from "../../support/service.ts";
+import { collectSecret } from "../../support/evidence.ts";
 import { createTestCa, type TestCa } from "../../support/test_ca.ts";
 import { type Caller, startCaller } from "./caller.ts";
 import { hashNames } from "./derived_names.ts";
@@ -119,6 +120,9 @@ async function startSide(
             LIVEKIT_HS_SERVER_NAME: serverName,
           };
           registration = await printRegistration(env, front?.url);
+          for (const [, kind, token] of registration.matchAll(/^(\w+_token): "(.*)"$/gm)) {
+            collectSecret(kind!, token!);
+          }
           await Deno.writeTextFile(registrationFile, registration, { mode: 0o600 });
           return uncomment(registration);
         },

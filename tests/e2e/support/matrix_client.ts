@@ -1,3 +1,5 @@
+import { collectSecret } from "../../support/evidence.ts";
+
 /** A user of a homeserver with a device, as registration returns it. */
 export interface MatrixUser {
   readonly userId: string;
@@ -69,7 +71,10 @@ export function createMatrixClient({ baseUrl, caPem }: MatrixClientOptions): Mat
       const [pathOnly] = path.split("?");
       throw new Error(`${method} ${pathOnly} failed: ${response.status} ${await response.text()}`);
     }
-    return await response.json();
+    const reply = await response.json();
+    collectSecret("access token", reply.access_token ?? "");
+    collectSecret("delay ID", reply.delay_id ?? "");
+    return reply;
   }
 
   return {
@@ -94,13 +99,12 @@ export function createMatrixClient({ baseUrl, caPem }: MatrixClientOptions): Mat
         accessToken: reply.access_token,
       };
     },
-    requestOpenIdToken: ({ userId, accessToken }) =>
-      send<OpenIdToken>(
-        "POST",
-        `/_matrix/client/v3/user/${encodeURIComponent(userId)}/openid/request_token`,
-        {},
-        accessToken,
-      ),
+    async requestOpenIdToken({ userId, accessToken }) {
+      const path = `/_matrix/client/v3/user/${encodeURIComponent(userId)}/openid/request_token`;
+      const token = await send<OpenIdToken>("POST", path, {}, accessToken);
+      collectSecret("OpenID token", token.access_token);
+      return token;
+    },
     request: ({ accessToken }, method, path, body) => send(method, path, body, accessToken),
     fetch: (path, init) => fetch(new URL(path, baseUrl), { ...init, client }),
     close: () => client.close(),

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Redis as Client } from "ioredis";
+import { collectSecret } from "../../support/evidence.ts";
 import type { TestCertificate } from "../../support/test_ca.ts";
 import { installed } from "./installed.ts";
 import { freePorts } from "./ports.ts";
@@ -51,6 +52,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     ...options.args ?? [],
   ];
 
+  if (password !== undefined) collectSecret("Redis password", password);
   async function start(): Promise<RunningProcess> {
     const started = startProcess(installed(kind), { name: kind, args });
     await waitUntilReady(started, {
