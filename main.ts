@@ -14,7 +14,6 @@ import { formatSettings } from "./lib/config/format_settings.ts";
 import { loadConfig, type LoadedConfig } from "./lib/config/load_config.ts";
 import { loadRegistrationSettings } from "./lib/config/registration/registration_settings.ts";
 import type { ConfigSources } from "./lib/config/sources/sources.ts";
-import { WITHOUT_EFFECT } from "./lib/config/without_effect.ts";
 import { withDeadline } from "./lib/deadline.ts";
 import { chooseStore, storeKindOf } from "./lib/delayed_leave/stores/choose_store.ts";
 import { StoreError } from "./lib/delayed_leave/store.ts";
@@ -28,6 +27,7 @@ import { readSystemTrust } from "./lib/net/system_trust.ts";
 import { installTlsTrust } from "./lib/net/tls_trust.ts";
 import { createLogger, describeError } from "./lib/observability/logger.ts";
 import type { Metrics } from "./lib/observability/metrics/metrics.ts";
+import { chooseSharedCounts } from "./lib/rate_limit/compose.ts";
 import type { Tracing } from "./lib/observability/tracing/start_tracing.ts";
 import { createService } from "./lib/service.ts";
 import { createSystemClock } from "./lib/system_clock.ts";
@@ -81,14 +81,9 @@ function configSources({ envFile, mayLackEnvFile }: Command): ConfigSources {
   return { env, readFile, envFile: { path: envFile, text } };
 }
 
-async function serve({ config, settings, warnings }: LoadedConfig): Promise<number> {
+async function serve({ config, warnings }: LoadedConfig): Promise<number> {
   const { log, flush } = await createLogger({ ...config.log, write: writeToStderr, clock });
   for (const { message } of warnings) log.warning(message);
-  const withoutEffect = new Set<string>(WITHOUT_EFFECT);
-  const unused = settings.filter(({ name, source }) =>
-    source !== "default" && withoutEffect.has(name)
-  ).map(({ name }) => name);
-  if (unused.length > 0) log.warning(`without effect in this version: ${unused.join(", ")}`);
   if (Deno.env.has("DENO_SERVE_ADDRESS")) {
     log.warning(
       "DENO_SERVE_ADDRESS is set: the runtime listens there, whatever LIVEKIT_JWT_BIND says",
@@ -97,6 +92,7 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
   const trust = installTlsTrust(readSystemTrust(config), config.caFile ? [config.caFile.pem] : []);
   const client = createOutgoingClient(config, { clock, lookup: lookupAddresses, trust });
   const metrics = await loadMetrics(config);
+  const sharedCounts = chooseSharedCounts(config, { clock, lookup: lookupAddresses, trust });
   const tracing = await loadTracing(config, client, log);
   const watchers = [metrics?.steps, tracing?.watcher].filter((watcher) => watcher !== undefined);
   const service = createService(config, log, {
@@ -110,6 +106,7 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
       trust,
       random: Math.random,
     }),
+    ...(sharedCounts && { sharedCounts }),
     watchers,
     ...(metrics && { leaveWatcher: metrics.leaves }),
   });
@@ -152,7 +149,7 @@ async function serve({ config, settings, warnings }: LoadedConfig): Promise<numb
     await endLog(flush);
     return EXIT.failure;
   }
-  await giveUpFiles(config);
+  await giveUpFiles(config, storeKindOf(config) === "redis" || sharedCounts !== undefined);
   if (metricsListener !== undefined) log.info(`metrics listening on ${metricsListener.address}`);
   log.info(`listening on ${listener.address}`, { version: VERSION, ...summaryOf(config) });
   // In development the service starts often and seldom meets a rush.
@@ -208,10 +205,13 @@ async function loadTracing(
 }
 
 /** From here on no file is opened any more; a fault in a library cannot open one either. */
-async function giveUpFiles({ listen, metricsListen, delegation }: Config): Promise<void> {
+async function giveUpFiles(
+  { listen, metricsListen, delegation }: Config,
+  usesRedis: boolean,
+): Promise<void> {
   // Connecting to a unix socket again takes both permissions.
   const redis = delegation.redis && readRedisUrl(delegation.redis.url.reveal());
-  if (delegation.mode !== "off" && redis !== undefined && "path" in redis.place) return;
+  if (usesRedis && redis !== undefined && "path" in redis.place) return;
   await Deno.permissions.revoke({ name: "read" });
   // A unix socket's file is removed at the end.
   if (listen.kind !== "unix" && metricsListen?.kind !== "unix") {

@@ -13,6 +13,7 @@ import { isAdmitted } from "./matrix/server_lists.ts";
 import { createMembershipWatch, type MembershipWatch } from "./membership/membership_watch.ts";
 import type { HttpClient } from "./net/http_client.ts";
 import type { Pseudonym } from "./observability/pseudonym.ts";
+import type { ServerLimit } from "./rate_limit/server_limit.ts";
 import type { Participants } from "./sfu/participants.ts";
 import type { RemoveParticipant } from "./sfu/remove_participant.ts";
 import type { Signer } from "./signing/hs256.ts";
@@ -39,6 +40,8 @@ export interface HomeserverModeParts {
   readonly removeParticipant: RemoveParticipant;
   readonly ensureRoom: CallAccessDeps["ensureRoom"];
   readonly delegation: Delegation;
+  /** Counts other servers' requests; absent where they may come as often as they like. */
+  readonly limitServer?: ServerLimit;
   /** Whether a task falls to this process that one of the replicas is enough for. */
   readonly fallsToThis: (task: string) => boolean;
 }
@@ -92,8 +95,10 @@ export function composeHomeserverMode(
     ownServerName,
     checkHsToken: createHsTokenCheck(appService.hsToken),
     getToken: (body, userId, deadline) => getToken(body, userId, deadline, deps),
-    federationGetToken: (body, origin, deadline) =>
-      federationGetToken(body, origin, deadline, deps),
+    federationGetToken: (body, origin, deadline) => {
+      parts.limitServer?.(origin);
+      return federationGetToken(body, origin, deadline, deps);
+    },
     delegate: (body, userId, deadline) => delegateDelayedLeave(body, userId, deadline, deps),
     isDelegationPossible: parts.delegation.isPossible,
     limits: {

@@ -9,6 +9,8 @@ import type { LeaveWatcher } from "./delayed_leave/leave_watcher.ts";
 import type { JobStore } from "./delayed_leave/store.ts";
 import { createClientApi } from "./homeserver/client_api.ts";
 import { composeHomeserverMode } from "./homeserver_mode.ts";
+import { createClientOf } from "./http/client_address.ts";
+import { createClientCosts } from "./http/client_costs.ts";
 import { createDelegateEndpoint } from "./http/delegate_endpoint.ts";
 import { createHandler, type Handler } from "./http/handler.ts";
 import { createReadinessEndpoint } from "./http/readiness.ts";
@@ -23,6 +25,8 @@ import { targetOfUrl } from "./net/target.ts";
 import { createPseudonym } from "./observability/pseudonym.ts";
 import { watchedBy, type Watcher } from "./observability/steps.ts";
 import { lastSegment, watchedClient } from "./observability/watched_client.ts";
+import { composeRateLimits } from "./rate_limit/compose.ts";
+import type { SharedCounts } from "./rate_limit/shared_counts.ts";
 import { createParticipants } from "./sfu/participants.ts";
 import { createRemoveParticipant } from "./sfu/remove_participant.ts";
 import { createRooms } from "./sfu/rooms.ts";
@@ -66,6 +70,8 @@ export interface Effects {
   readonly client: HttpClient;
   readonly lookupSrv: SrvLookup;
   readonly store: JobStore;
+  /** What replicas count together; absent: each counts for itself. The service closes it. */
+  readonly sharedCounts?: SharedCounts;
   /** A number in [0, 1). */
   readonly random: () => number;
   /** Those who count and trace what the service does; absent where nobody does. */
@@ -192,9 +198,11 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     ...delegation,
     isOpenTo: (access: Access) => access === "full" || config.delegation.delegateFor === "all",
   };
+  const limits = composeRateLimits(config.rateLimit, { ...effects, ...common, isOwn });
   const homeserverMode = config.appService && composeHomeserverMode(config.appService, config, {
     ...effects,
     ...common,
+    ...(limits.server && { limitServer: limits.server }),
     client: homeserverClient,
     clientApi,
     sign,
@@ -208,7 +216,10 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
 
   const deps: TokenExchangeDeps = {
     sfuUrl: liveKit.url,
-    verify,
+    async verify(token, timeoutMs) {
+      limits.server?.(token.serverName);
+      return await verify(token, timeoutMs);
+    },
     hasFullAccess: (serverName) => hasFullAccess(serverName, config.fullAccess),
     issueJoinToken: createJoinTokenIssuer({
       apiKey: liveKit.key,
@@ -231,6 +242,12 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     log,
     nextRequestId: createRequestIds(effects.random),
     runStep,
+    ...(limits.client && {
+      clients: {
+        clientOf: createClientOf(config.trustedProxies),
+        atCostOf: createClientCosts({ limit: limits.client, isOwn }),
+      },
+    }),
     routes: {
       "/get_token": {
         limit: receiving,
@@ -258,6 +275,8 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
         }),
       },
       "/sfu_webhook": {
+        // At the end of a large call thousands come at once, from one address.
+        costs: "refusals",
         limit: new WorkLimit(MAX_WEBHOOKS_IN_WORK),
         POST: createWebhookEndpoint({
           clock,
@@ -273,8 +292,9 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
             }),
         }),
       },
-      "/healthz": { GET: () => ({ status: 200 }) },
+      "/healthz": { costs: "nothing", GET: () => ({ status: 200 }) },
       "/readyz": {
+        costs: "nothing",
         GET: createReadinessEndpoint({
           log,
           clock,
@@ -305,6 +325,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     },
     async close(timeoutMs) {
       homeserverMode?.membershipWatch.stop();
+      limits.close();
       await delegation.close(timeoutMs);
     },
   };

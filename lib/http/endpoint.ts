@@ -30,6 +30,11 @@ export interface Route {
   readonly POST?: Endpoint;
   /** Who calls it, which decides about CORS; absent: web pages, without credentials of theirs. */
   readonly callers?: "matrix-clients" | "servers";
+  /**
+   * What its requests cost the client: nothing, as probes do; something only when they fail
+   * verification, as those of servers that come by the thousand; absent: each of them something.
+   */
+  readonly costs?: "nothing" | "refusals";
   /** How many POST requests may be in work; absent for probes, which are always answered. */
   readonly limit?: WorkLimit;
 }

@@ -103,8 +103,10 @@ export function createHomeserverRoutes(
     return { status: STATUS_CODE.OK, contentType: "application/json", body: "{}" };
   };
 
-  const forClients = { callers: "matrix-clients", limit: limits.clients } as const;
-  const forServers = { callers: "servers", limit: limits.servers } as const;
+  // They come from the homeserver's address, whoever causes them.
+  const costs = "refusals";
+  const forClients = { callers: "matrix-clients", costs, limit: limits.clients } as const;
+  const forServers = { callers: "servers", costs, limit: limits.servers } as const;
   return {
     "/_matrix/client/rtc/livekit/get_token": { ...forClients, POST: clientGetToken },
     "/_matrix/client/rtc/livekit/delegate_delayed_leave": {
@@ -112,7 +114,7 @@ export function createHomeserverRoutes(
       POST: onlyWhile(options.isDelegationPossible, delegate),
     },
     "/_matrix/federation/rtc/livekit/get_token": { ...forServers, POST: federationGetToken },
-    "/_matrix/app/ping": { callers: "servers", POST: ping },
+    "/_matrix/app/ping": { callers: "servers", costs, POST: ping },
   };
 }
 

@@ -2,6 +2,7 @@
 
 import type { ListenAddress } from "../config/config.ts";
 import { formatAddress } from "../net/dial.ts";
+import type { Peer } from "./client_address.ts";
 
 /** A server that takes requests. */
 export interface Listener {
@@ -12,7 +13,7 @@ export interface Listener {
 }
 
 /** Answers requests; never rejects. */
-type Handle = (request: Request) => Response | Promise<Response>;
+type Handle = (request: Request, peer: Peer) => Response | Promise<Response>;
 
 /** Group members, such as the reverse proxy, may connect; others may not. */
 const SOCKET_UMASK = 0o117;

@@ -126,7 +126,7 @@ export class UnavailableError extends MatrixError {
 
 /** Too much from one side: 429 with `Retry-After` and `retry_after_ms`. */
 export class LimitExceededError extends MatrixError {
-  override readonly name = "LimitExceededError";
+  override readonly name: string = "LimitExceededError";
 
   /** @param retryAfterSeconds When asking again makes sense; a whole number ≥ 1. */
   constructor(message: string, readonly retryAfterSeconds: number) {

@@ -53,7 +53,7 @@ export interface RedisStoreOptions {
 /** What a user of Redis must be allowed, as ACL SETUSER takes it. */
 const RULES_FOR_REPLICAS = "~lk-jwt:jobs ~matrixrtc-auth:* &matrixrtc-auth:* +ping +select +eval " +
   "+evalsha +publish +subscribe +hget +hset +hdel +hlen +hscan +hgetall +set +del +exists " +
-  "+pexpire +sadd +srem +sismember +smembers";
+  "+pexpire +sadd +srem +sismember +smembers +incrby +pttl";
 /** A head start for those who have not noticed a death themselves: a message and a look. */
 const SHARE_MS = 100;
 /** Every so many looks for unknown jobs, all are looked at, whatever the counts say. */
