@@ -10,8 +10,7 @@ export interface IceCandidate {
   readonly type: string;
 }
 
-const CANDIDATE =
-  /candidate:\S+ \d+ (udp|tcp) \d+ ([0-9a-z.:_%-]+) (\d{1,5}) typ ([a-z]+)/i;
+const CANDIDATE = /candidate:\S+ \d+ (udp|tcp) \d+ ([0-9a-z.:_%-]+) (\d{1,5}) typ ([a-z]+)/i;
 
 /**
  * Reads a candidate (RFC 8839 §5.1).

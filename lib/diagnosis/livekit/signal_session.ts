@@ -17,7 +17,12 @@ export type SignalFacts =
     readonly candidates: readonly IceCandidate[];
   }
   /** An answer other than 101; its text is kept for the judge and not to be shown. */
-  | { readonly kind: "refused"; readonly status: number; readonly text: string; readonly fault?: string }
+  | {
+    readonly kind: "refused";
+    readonly status: number;
+    readonly text: string;
+    readonly fault?: string;
+  }
   /** Upgraded, but not let in. */
   | { readonly kind: "no join"; readonly reason: string }
   | { readonly kind: "unreachable"; readonly error: UpstreamError };

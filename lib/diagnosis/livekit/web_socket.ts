@@ -71,7 +71,9 @@ export async function openWebSocket(
     }
     if (status !== 101) return { upgraded: false, status, text: await reader.readSome() };
     const accept = createHash("sha1").update(key + ACCEPT_SALT).digest("base64");
-    if (!lines.some((line) => line.toLowerCase() === `sec-websocket-accept: ${accept}`.toLowerCase())) {
+    if (
+      !lines.some((line) => line.toLowerCase() === `sec-websocket-accept: ${accept}`.toLowerCase())
+    ) {
       const fault = "the answer is not to this request (is there a cache in the proxy?)";
       return { upgraded: false, status, text: "", fault };
     }
