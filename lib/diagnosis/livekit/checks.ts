@@ -1,7 +1,5 @@
 /** F: LiveKit. */
 
-import { isIP } from "node:net";
-import { createAddressPolicy } from "../../net/address_policy.ts";
 import type { Check, Finding } from "../check.ts";
 import type { DoctorContext } from "../context.ts";
 import { judgeAutoCreate } from "./judge_auto_create.ts";
@@ -9,6 +7,7 @@ import { judgeListRooms, judgeRoom } from "./judge_room_service.ts";
 import { judgeRoot, type Viewpoint } from "./judge_root.ts";
 import { judgeSignal } from "./judge_signal.ts";
 import { judgeVersion } from "./judge_version.ts";
+import { isPublicAddress, isReachedPublicly } from "./public_address.ts";
 import { callRoomService, doctorRoomName, joinTokenFor } from "./room_service.ts";
 import { publicHttpUrl, visitRoom } from "./room_visit.ts";
 
@@ -75,11 +74,7 @@ async function checkAutoCreate(context: DoctorContext): Promise<Finding> {
 async function checkSignal(context: DoctorContext): Promise<Finding> {
   const { signal } = await visitRoom(context);
   if (signal === undefined) return notVisited();
-  const isPublicAddress = createAddressPolicy([]);
-  const { hostname } = new URL(publicHttpUrl(context.config.liveKit.url));
-  const host = hostname.replace(/^\[|\]$/g, "");
-  const addresses = isIP(host) === 0 ? await context.lookup(host).catch(() => []) : [host];
-  return judgeSignal(signal, { isPublic: addresses.some(isPublicAddress), isPublicAddress });
+  return judgeSignal(signal, { isPublic: await isReachedPublicly(context), isPublicAddress });
 }
 
 function notVisited(): Finding {

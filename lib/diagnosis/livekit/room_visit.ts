@@ -10,6 +10,8 @@ import { type SignalFacts, visitSignal } from "./signal_session.ts";
 
 /** What came of it. */
 export interface RoomVisit extends RoomFacts {
+  /** The room's name. */
+  readonly room: string;
   /** Absent where there was no room to visit. */
   readonly signal?: SignalFacts;
 }
@@ -41,7 +43,7 @@ async function visit(context: DoctorContext): Promise<RoomVisit> {
     }
   }
   const deleted = await callRoomService(context, "DeleteRoom", "roomCreate", { room });
-  return { created, deleted, ...signal && { signal } };
+  return { room, created, deleted, ...signal && { signal } };
 }
 
 function join(context: DoctorContext, room: string): Promise<SignalFacts> {
