@@ -39,6 +39,8 @@ export interface Check<Context> {
   readonly title: string;
   /** What it is about where there are several: a server name, a host. */
   readonly subject?: string;
+  /** Milliseconds, for a check that needs longer than others. */
+  readonly timeoutMs?: number;
   /**
    * Makes the check. What it throws becomes `FAIL` with the error's text as
    * evidence, so what can be expected to fail is caught and judged here.

@@ -38,11 +38,13 @@ export function lookOf(
 /** The errcode of a Matrix error; absent for anything else. */
 export function errcodeOf(answer: Pick<Answer, "json">): string | undefined {
   return isObject(answer.json) && typeof answer.json.errcode === "string"
-    ? printable(answer.json.errcode.slice(0, 60))
+    ? /^[A-Z][A-Z0-9_.]{0,60}$/.exec(answer.json.errcode)?.[0] ?? "with an odd errcode"
     : undefined;
 }
 
 const MAX_TEXT = 60;
+/** Tokens are longer. */
+const MAX_WORD = 16;
 
 /**
  * Says in a few words what an answer is: `404 M_UNRECOGNIZED`, `200 with a web page`.
@@ -65,7 +67,7 @@ export function describeAnswer(answer: Answer): string {
     case "empty":
       return `${status} without content`;
     case "text":
-      return `${status} "${printable(text.trim().split("\n")[0]!.slice(0, MAX_TEXT))}"`;
+      return `${status} with ${quoteWords(text) ?? "text"}`;
   }
 }
 
@@ -75,8 +77,16 @@ export function describeExchange(exchange: Exchange): string {
 }
 
 function titleOf(html: string): string {
-  const title = /<title[^>]*>([^<]*)/i.exec(html)?.[1]?.trim().replace(/\s+/g, " ");
-  return title ? ` ("${printable(title.slice(0, MAX_TEXT))}")` : "";
+  const words = quoteWords(/<title[^>]*>([^<]*)/i.exec(html)?.[1] ?? "");
+  return words === undefined ? "" : ` (${words})`;
+}
+
+/** Plain words only: what an unknown server says may hold anything, a token among it. */
+function quoteWords(text: string): string | undefined {
+  const line = text.trim().split("\n")[0]!.trim();
+  const isPlain = line.length <= MAX_TEXT && /^\w[\w .,:!'&|()-]*$/.test(line) &&
+    line.split(" ").every((word) => word.length <= MAX_WORD);
+  return isPlain ? `"${line}"` : undefined;
 }
 
 /** Queries may hold tokens. */

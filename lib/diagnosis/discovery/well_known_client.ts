@@ -2,6 +2,7 @@
 
 import type { Exchange, Probe } from "../probe.ts";
 import { describeAnswer } from "../describe_answer.ts";
+import { ORIGIN } from "../judge_allow_origin.ts";
 import { isObject, serviceUrlsOf } from "./transport_list.ts";
 
 /** What came of asking for the file. */
@@ -27,8 +28,6 @@ export interface WellKnownClient {
 const PATH = "/.well-known/matrix/client";
 const FOCI = "org.matrix.msc4143.rtc_foci";
 const MAX_REDIRECTS = 5;
-/** Browsers show it, and servers answer with their CORS headers. */
-const ORIGIN = "https://call.example";
 
 /** Asks for the file of a server, following redirects as browsers do. */
 export async function fetchWellKnownClient(
