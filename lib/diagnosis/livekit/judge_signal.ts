@@ -1,7 +1,7 @@
 import { bodyKind } from "../body_kind.ts";
 import type { Finding } from "../check.ts";
 import { formatCandidate } from "./ice_candidate.ts";
-import type { SignalFacts } from "./signal_session.ts";
+import { isNoRoom, type SignalFacts } from "./signal_session.ts";
 
 /** What is known beside the visit itself. */
 export interface SignalSetting {
@@ -85,7 +85,7 @@ function judgeRefusal(
       `${evidence}: LiveKit refuses the token`,
     );
   }
-  if (status === 404 && text.startsWith("requested room")) {
+  if (isNoRoom({ status, text })) {
     return fail(
       "LIVEKIT_URL and LIVEKIT_INTERNAL_URL lead to two LiveKits that do not share a Redis: " +
         "point both at one.",

@@ -6,7 +6,7 @@ import { targetOfUrl } from "../../net/target.ts";
 import type { DoctorContext } from "../context.ts";
 import type { RoomFacts } from "./judge_room_service.ts";
 import { callRoomService, doctorRoomName, joinTokenFor } from "./room_service.ts";
-import { type SignalFacts, visitSignal } from "./signal_session.ts";
+import { isNoRoom, type SignalFacts, visitSignal } from "./signal_session.ts";
 
 /** What came of it. */
 export interface RoomVisit extends RoomFacts {
@@ -37,7 +37,7 @@ async function visit(context: DoctorContext): Promise<RoomVisit> {
   if (created.answered && created.status === 200) {
     signal = await join(context, room);
     // A second is short for a far-away proxy's handshake: the room may have gone meanwhile.
-    if (signal.kind === "refused" && signal.status === 404) {
+    if (signal.kind === "refused" && isNoRoom(signal)) {
       await create();
       signal = await join(context, room);
     }

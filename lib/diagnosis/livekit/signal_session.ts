@@ -36,11 +36,16 @@ export interface SignalOptions {
   readonly clock: Clock;
 }
 
-const TIMEOUT_MS = 8_000;
+const TIMEOUT_MS = 6_000;
 /** After the reply: candidates come within milliseconds, and often no end of them is told. */
 const CANDIDATES_MS = 1_000;
 /** A protocol at which the SFU begins by itself to say where it takes media. */
 const PROTOCOL = 9;
+
+/** Whether LiveKit itself says that it does not know the room. */
+export function isNoRoom({ status, text }: { status: number; text: string }): boolean {
+  return status === 404 && text.startsWith("requested room");
+}
 
 /** Joins as a participant who publishes nothing and hears everybody. Never rejects. */
 export async function visitSignal(options: SignalOptions): Promise<SignalFacts> {

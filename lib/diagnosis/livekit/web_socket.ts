@@ -69,7 +69,11 @@ export async function openWebSocket(
     if (Number.isNaN(status)) {
       throw new UpstreamError("http", `${target.hostHeader} does not answer in HTTP`);
     }
-    if (status !== 101) return { upgraded: false, status, text: await reader.readSome() };
+    if (status !== 101) {
+      // Of a body that is empty no piece comes, while the connection may stay open for minutes.
+      const isEmpty = lines.some((line) => /^content-length: *0+ *$/i.test(line));
+      return { upgraded: false, status, text: isEmpty ? "" : await reader.readSome() };
+    }
     const accept = createHash("sha1").update(key + ACCEPT_SALT).digest("base64");
     if (
       !lines.some((line) => line.toLowerCase() === `sec-websocket-accept: ${accept}`.toLowerCase())
