@@ -25,6 +25,10 @@ export function judgeUnauthenticated(exchange: Exchange): Finding {
   return fail("Something else than the homeserver answers there: forward /_matrix/client to it.");
 }
 
+// Synapse answers 500 then, as it does to all that it did not expect.
+const NOT_REACHED = "The homeserver does not reach this service at the registration's proxy_url: " +
+  "start the service, or correct the address.";
+
 /** I3: judges `get_token` with a user's token and a room that the user is joined to. */
 export function judgeUserToken(exchange: Exchange, claims: JoinClaims | undefined): Finding {
   const evidence = `get_token as a user: ${describeExchange(exchange)}`;
@@ -52,12 +56,12 @@ export function judgeUserToken(exchange: Exchange, claims: JoinClaims | undefine
     case 404:
       return fail("The homeserver does not pass it on: see I2.");
     case 500:
-      return fail("The service could not create the room on the SFU: see F2 and F3.");
+      if (/create room/i.test(exchange.text)) {
+        return fail("The service could not create the room on the SFU: see F2 and F3.");
+      }
+      return fail(NOT_REACHED);
     case 502:
-      return fail(
-        "The service is not reached at the registration's proxy_url, or is_joined fails: see I1 " +
-          "and I4.",
-      );
+      return fail(`${NOT_REACHED} Or is_joined fails: see I1.`);
     default:
       return fail("See the logs of the homeserver and of this service.");
   }
