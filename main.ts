@@ -277,11 +277,44 @@ function randomToken(): string {
   return randomBytes(TOKEN_BYTES).toString("hex");
 }
 
+/** Its parts are loaded for this command only. */
+async function diagnose(command: Command): Promise<number> {
+  const { runDoctor } = await import("./lib/cli/doctor.ts");
+  const isPlain = (Deno.env.get("NO_COLOR") ?? "") !== "";
+  return await runDoctor(command.doctor!, {
+    clock,
+    readFile,
+    load: () => loadConfig(configSources(command)),
+    connect(config) {
+      const trust = installTlsTrust(
+        readSystemTrust(config),
+        config.caFile ? [config.caFile.pem] : [],
+      );
+      return {
+        trust,
+        client: createOutgoingClient(config, { clock, lookup: lookupAddresses, trust }),
+        lookup: lookupAddresses,
+        lookupSrv: (name) => lookupSrv(name, clock),
+        random: Math.random,
+      };
+    },
+    print: (text) => console.log(text.trimEnd()),
+    hasColour: Deno.stdout.isTerminal() && !isPlain,
+    ...Deno.stderr.isTerminal() && {
+      progress: {
+        columns: Deno.consoleSize().columns,
+        show: (line) => void Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${line}`)),
+      },
+    },
+  });
+}
+
 async function run(command: Command): Promise<number> {
   if (command.name === "version") {
     console.log(`matrixrtc-auth ${VERSION}`);
     return EXIT.ok;
   }
+  if (command.name === "doctor") return await diagnose(command);
   const sources = configSources(command);
   if (command.name === "config registration") {
     const settings = loadRegistrationSettings(sources, command.registration);

@@ -34,6 +34,26 @@ Options:
   -h, --help        this text
 
 Exit codes: 0 printed, 64 wrong options, 78 wrong or missing configuration.`,
+  doctor: `Usage: matrixrtc-auth doctor [OPTIONS]
+
+Looks at everything that calls need, with the same configuration as the service, and
+says what is wrong and what to do. Best run where the service runs. It changes nothing
+but a room of its own on LiveKit, which it removes.
+
+Options:
+  --server NAME           a Matrix server to look at, may be repeated; if not given,
+                          those of LIVEKIT_FULL_ACCESS_HOMESERVERS and
+                          LIVEKIT_HS_SERVER_NAME
+  --public-url URL        where clients reach the service; if not given, what the
+                          server's well-known file says
+  --user-token-file FILE  access token of a user of the first server; for the checks
+                          that need one
+  --room ID               a Matrix room that this user is in
+  --json                  print JSON (docs/doctor.md) in place of text
+  --env-file FILE         read variables from a dotenv file; the environment wins over it
+  -h, --help              this text
+
+Exit codes: 0 all well, 1 warnings, 2 failures, 64 wrong options.`,
   healthcheck: `Usage: matrixrtc-auth healthcheck [--env-file FILE]
 
 Asks the service that runs with the same configuration on this host for /healthz.
@@ -54,6 +74,7 @@ Commands:
   serve                 serve until told to stop; what happens without a command
   config                print the effective configuration and check it
   config registration   print a registration file for homeserver mode
+  doctor                look for what keeps calls from working, and say what to do
   healthcheck           ask the running service whether it is alive
   version               print the version
 

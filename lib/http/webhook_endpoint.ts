@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import { MatrixError, UpstreamError } from "../matrix/errors.ts";
 import type { SfuEvent } from "../sfu/sfu_event.ts";
 import type { WebhookReader } from "../sfu/webhook.ts";
+import { DOCTOR_EVENT, WebhookSightings } from "../sfu/webhook_sightings.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { readBody } from "./read_json.ts";
 
@@ -21,15 +22,29 @@ const BODY_TIMEOUT_MS = 10_000;
  * Makes `POST /sfu_webhook`: 200 for anything that LiveKit signed, 401 for all
  * else, 503 when the event could not be kept, upon which LiveKit sends it again.
  * LiveKit logs the status, so the operator finds a wrong key there too.
+ *
+ * `doctor` asks here what has come so far, with an event that is signed like any other: nobody
+ * else learns it, and it counts for nothing.
  */
 export function createWebhookEndpoint({ read, receive, clock }: WebhookEndpointOptions): Endpoint {
   const limits = { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS, clock };
+  const sightings = new WebhookSightings(clock);
   return async (request, { facts }) => {
     // Who has no key is told so before a byte of the body is waited for.
-    const readEvent = read(request.headers.get("authorization") ?? "");
-    if (readEvent === undefined) throw notSigned();
+    const authorization = request.headers.get("authorization") ?? "";
+    const readEvent = read(authorization);
+    if (readEvent === undefined) {
+      // Whoever sends nothing signed is no LiveKit with a wrong key.
+      if (authorization !== "") sightings.noteRejected();
+      throw notSigned();
+    }
     const event = readEvent(await readBody(request, limits));
     if (event === undefined) throw notSigned();
+    if (event.event === DOCTOR_EVENT) {
+      const body = JSON.stringify({ webhooks: sightings.report() });
+      return { status: STATUS_CODE.OK, contentType: "application/json", body };
+    }
+    sightings.note(event);
     if (event.createdAt !== undefined) {
       facts.lagSeconds = Math.max(Math.round(clock.now() / 1000 - event.createdAt), 0);
     }

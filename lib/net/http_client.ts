@@ -30,7 +30,7 @@ export interface HttpTarget {
 
 /** One request. It is sent again, once, if a kept-alive connection turns out to be dead. */
 export interface HttpRequest {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "OPTIONS";
   /** Path and query, from `/` on. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;

@@ -36,6 +36,28 @@ const LINES: { args: string[]; command: Command | undefined }[] = [
       registration: { serverName: "[::1]", proxyUrl: "https://auth.example/x" },
     },
   },
+  {
+    args: ["doctor"],
+    command: { ...SERVE, name: "doctor", doctor: { isJson: false, serverNames: [] } },
+  },
+  {
+    args: [
+      ...["doctor", "--json", "--server", "a.example", "--server=b.example", "--server=a.example"],
+      ...["--user-token-file", "/run/token", "--room", "!r:a.example"],
+      ...["--public-url", "https://rtc.a.example/livekit/jwt/"],
+    ],
+    command: {
+      ...SERVE,
+      name: "doctor",
+      doctor: {
+        isJson: true,
+        serverNames: ["a.example", "b.example"],
+        userTokenFile: "/run/token",
+        room: "!r:a.example",
+        publicUrl: "https://rtc.a.example/livekit/jwt",
+      },
+    },
+  },
   { args: ["--env-file", "a.env"], command: { ...SERVE, envFile: "a.env" } },
   { args: ["--env-file=a.env", "config"], command: { ...SERVE, name: "config", envFile: "a.env" } },
   {
@@ -58,6 +80,11 @@ for (
   const { args, says } of [
     { args: ["server"], says: 'Unknown command "server"' },
     { args: ["Serve"], says: 'Unknown command "Serve"' },
+    { args: ["serve", "--json"], says: 'Option "--json" belongs to "doctor"' },
+    { args: ["doctor", "--url", "https://a"], says: 'belongs to "config registration"' },
+    { args: ["doctor", "--server", "https://a"], says: "has a scheme or slash" },
+    { args: ["doctor", "--room", "r"], says: "no room ID" },
+    { args: ["doctor", "--public-url", "rtc.example.org"], says: "does not begin with a scheme" },
     { args: ["constructor"], says: "Unknown command" },
     { args: [""], says: 'Unknown command ""' },
     { args: ["serve", "now"], says: 'Unexpected argument "now" after "serve"' },

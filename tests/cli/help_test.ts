@@ -16,7 +16,14 @@ Deno.test("helpText() of the program lists every command that it understands", (
 });
 
 Deno.test("helpText() fits a terminal of 100 columns", () => {
-  const names = ["serve", "config", "config registration", "healthcheck", "version"] as const;
+  const names = [
+    "serve",
+    "config",
+    "config registration",
+    "doctor",
+    "healthcheck",
+    "version",
+  ] as const;
   for (const name of [undefined, ...names]) {
     for (const line of helpText(name).split("\n")) assert(line.length <= 100, line);
   }

@@ -12,6 +12,7 @@ const EXECUTABLES = {
   livekit: "livekit-1.13.5/server",
   synapsePython: "synapse-venv/bin/python",
   redis: "redis/redis-server",
+  nginx: "nginx/nginx",
   valkey: "valkey-9.1.2/valkey-server",
   prometheus: "prometheus/prometheus",
   promtool: "prometheus/promtool",

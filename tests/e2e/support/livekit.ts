@@ -27,10 +27,14 @@ const API_SECRET = "e2e-secret-of-the-tests-0123456789abcdef";
 export interface LiveKitOptions {
   /** Where the server sends its webhooks; nowhere unless told. */
   webhookUrls?: string[];
+  /** More of its configuration, over what stands here. */
+  config?: Readonly<Record<string, unknown>>;
 }
 
 /** Starts a livekit-server for the tests and waits until it serves. */
-export async function startLiveKit({ webhookUrls = [] }: LiveKitOptions = {}): Promise<LiveKit> {
+export async function startLiveKit(
+  { webhookUrls = [], config: more = {} }: LiveKitOptions = {},
+): Promise<LiveKit> {
   const [port, tcpPort, udpPort] = freePorts(3) as [number, number, number];
   const config = JSON.stringify({
     port,
@@ -47,6 +51,7 @@ export async function startLiveKit({ webhookUrls = [] }: LiveKitOptions = {}): P
       interfaces: { includes: ["lo"] },
     },
     logging: { json: false, level: "info" },
+    ...more,
   });
   const httpUrl = `http://127.0.0.1:${port}`;
   const lines: string[][] = [];
