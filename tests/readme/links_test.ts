@@ -12,6 +12,7 @@ const DOCUMENTS = [
   "docs/delegated-leaves.md",
   "docs/dependencies.md",
   "docs/tracing.md",
+  "docs/logs.md",
   "docs/metrics.md",
 ];
 /** What is made, given or private: named, and not in the checkout. */
