@@ -62,18 +62,18 @@ const LAG_SECONDS = [1, 2, 5, 10, 30, 60, 300];
  * Answers below 500 that are a server's right answer to a right question: about a
  * token that is not good, or somebody who has gone. Any other is a failure.
  */
-const FINE: Readonly<Record<string, readonly number[]>> = {
-  userinfo: [400, 401, 403],
-  well_known: [400, 401, 403, 404, 405, 410],
-  GetParticipant: [404],
-  ListParticipants: [404],
-  RemoveParticipant: [404],
-  restart: [404, 409],
-  send: [404, 409],
-  is_joined: [400],
+const FINE = new Map<string, readonly number[]>([
+  ["userinfo", [400, 401, 403]],
+  ["well_known", [400, 401, 403, 404, 405, 410]],
+  ["GetParticipant", [404]],
+  ["ListParticipants", [404]],
+  ["RemoveParticipant", [404]],
+  ["restart", [404, 409]],
+  ["send", [404, 409]],
+  ["is_joined", [400]],
   // Another server's answers come through it as they are.
-  fed_proxy: [400, 401, 403, 404],
-};
+  ["fed_proxy", [400, 401, 403, 404]],
+]);
 
 /** Watches all steps, and has the metrics of them. */
 export class StepMetrics implements Watcher {
@@ -209,7 +209,7 @@ export class StepMetrics implements Watcher {
     this.#callSeconds.observe(seconds, name);
     if (error !== undefined) this.#callFailures.add(name, hopOf(error));
     else if (status === 429) this.#callsLimited.add(name);
-    else if (Number(status) >= 400 && FINE[name]?.includes(Number(status)) !== true) {
+    else if (Number(status) >= 400 && FINE.get(name)?.includes(Number(status)) !== true) {
       this.#callFailures.add(name, "answer");
     }
     if (name === "RemoveParticipant" && status === 200) this.#removals.add();
