@@ -26,6 +26,7 @@ const CHECKS: readonly [pattern: RegExp, check: (command: ShellCommand) => Promi
     [/^npx /, pinsOneDeno],
     [/matrixrtc-auth config registration /, makesARegistration],
     [/^matrixrtc-auth config/, printsSettings],
+    [/^matrixrtc-auth doctor$/, findsFaults],
     [/^matrixrtc-auth healthcheck$/, asksTheService],
     [/^curl /, getsTheAnswer],
     [/^DENORT_BIN=.* deno task compile$/, namesWhatCompilingReads],
@@ -160,6 +161,17 @@ async function makesARegistration({ env, words, output }: ShellCommand): Promise
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+async function findsFaults(): Promise<void> {
+  const env = {
+    ...SMALLEST,
+    LIVEKIT_URL: "ws://127.0.0.1:9",
+    LIVEKIT_FULL_ACCESS_HOMESERVERS: "127.0.0.1:9",
+  };
+  const { code, stdout } = await runService({ args: ["doctor"], env });
+  assertEquals(code, 2);
+  assertMatch(stdout, /FAIL +F2 .*\n +→ /);
 }
 
 async function asksTheService(): Promise<void> {
