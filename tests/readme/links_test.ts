@@ -11,6 +11,7 @@ const DOCUMENTS = [
   "docs/capacity.md",
   "docs/delegated-leaves.md",
   "docs/dependencies.md",
+  "docs/doctor.md",
 ];
 /** What is made, given or private: named, and not in the checkout. */
 const NOT_HERE = ["dist/matrixrtc-auth", ".env"];
