@@ -4,16 +4,16 @@ import { openWebSocket } from "../../../lib/diagnosis/livekit/web_socket.ts";
 import { UpstreamError } from "../../../lib/matrix/errors.ts";
 import { createConnect } from "../../../lib/net/connect.ts";
 import { targetOfUrl } from "../../../lib/net/target.ts";
-import { createSystemClock } from "../../../lib/system_clock.ts";
 import {
   type RawServer,
   readRequestHead,
   startRawServer,
   writeAll,
 } from "../../fakes/raw_server.ts";
+import { createManualClock } from "../../support/manual_clock.ts";
 
 const connect = createConnect({
-  clock: createSystemClock(),
+  clock: createManualClock(),
   lookup: (host) => Promise.resolve([host]),
   policy: () => true,
   trust: { ca: [] },

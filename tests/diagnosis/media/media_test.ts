@@ -9,7 +9,6 @@ import {
 import { parseIceServerUrl } from "../../../lib/diagnosis/media/ice_server_url.ts";
 import type { TriedPlace } from "../../../lib/diagnosis/media/places.ts";
 import { answersStun, isBindingAnswer } from "../../../lib/diagnosis/media/stun.ts";
-import { createSystemClock } from "../../../lib/system_clock.ts";
 import { createManualClock } from "../../support/manual_clock.ts";
 import { assertFinding } from "../support/answer.ts";
 
@@ -90,7 +89,7 @@ const success = (request: Uint8Array) => Uint8Array.from([1, 1, ...request.subar
 
 Deno.test("answersStun() hears a server's answer to its own request", async () => {
   await using server = await startStun(success);
-  assertEquals(await answersStun("127.0.0.1", server.port, createSystemClock()), true);
+  assertEquals(await answersStun("127.0.0.1", server.port, createManualClock()), true);
 });
 
 Deno.test("answersStun() sends again three times, and then gives up", async () => {
