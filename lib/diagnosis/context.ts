@@ -41,7 +41,7 @@ export interface DoctorEffects {
 export interface DoctorContext extends DoctorEffects {
   readonly loaded: LoadedConfig;
   readonly config: Config;
-  /** The Matrix servers to look at; may be none. All are the operator's own. */
+  /** The Matrix servers to look at; may be none. */
   readonly serverNames: readonly string[];
   /** As given; {@linkcode Facts.ownService} knows more. */
   readonly publicUrl?: string;
@@ -66,13 +66,18 @@ export function createDoctorContext(
 ): DoctorContext {
   const { config } = loaded;
   const { publicUrl, userToken, room } = options;
-  const serverNames = options.serverNames?.length ? options.serverNames : ownServerNames(config);
+  const configured = ownServerNames(config);
+  const serverNames = options.serverNames?.length ? options.serverNames : configured;
   const probe = createProbe(effects.client, effects.clock);
   const once = createOnce();
   const given = {
     ...publicUrl !== undefined && { publicUrl },
     ...userToken !== undefined && { userToken },
   };
+  // Where nobody is configured, whom the person names is the operator's.
+  const ownNames = configured.length === 0
+    ? serverNames
+    : serverNames.filter((name) => configured.includes(name));
   const own = new Set([...serverNames, ...config.federationUrlOverrides.keys()]);
   return {
     ...effects,
@@ -84,8 +89,8 @@ export function createDoctorContext(
     probe,
     shakeHands: createShakeHands(effects.trust, effects.clock),
     once,
-    facts: createFacts({ ...given, config, probe, once, serverNames }),
-    isOwn: (serverName) => own.has(serverName) || ownServerNames(config).includes(serverName),
+    facts: createFacts({ ...given, config, probe, once, serverNames, ownNames }),
+    isOwn: (serverName) => own.has(serverName) || configured.includes(serverName),
   };
 }
 

@@ -51,13 +51,15 @@ export interface FactSources {
   readonly probe: Probe;
   readonly once: Once;
   readonly serverNames: readonly string[];
+  /** Those of them that may say where this service is: the operator's own. */
+  readonly ownNames: readonly string[];
   readonly publicUrl?: string;
   readonly userToken?: Secret;
 }
 
 /** Makes the facts; nothing is asked before somebody wants to know. */
 export function createFacts(sources: FactSources): Facts {
-  const { config, probe, once, serverNames, publicUrl, userToken } = sources;
+  const { config, probe, once, serverNames, ownNames, publicUrl, userToken } = sources;
 
   const facts: Facts = {
     wellKnownClient: (serverName) =>
@@ -87,7 +89,7 @@ export function createFacts(sources: FactSources): Facts {
 
   async function findOwnService(): Promise<OwnService | undefined> {
     if (publicUrl !== undefined) return { url: publicUrl, from: "--public-url" };
-    for (const serverName of serverNames) {
+    for (const serverName of ownNames) {
       const { serviceUrls } = await facts.wellKnownClient(serverName);
       const [url] = serviceUrls ?? [];
       if (url !== undefined) return { url: withoutSlash(url), from: serverName };

@@ -5,7 +5,7 @@ import { formatJson, formatProgress, formatReport } from "../../lib/cli/doctor_r
 import { loadConfig } from "../../lib/config/load_config.ts";
 import type { Result } from "../../lib/diagnosis/check.ts";
 import { UpstreamError } from "../../lib/matrix/errors.ts";
-import { createSystemClock } from "../../lib/system_clock.ts";
+import { realClock } from "../diagnosis/support/real_clock.ts";
 import { runService } from "../support/service.ts";
 
 const RESULTS: readonly Result[] = [
@@ -81,7 +81,7 @@ function createDeps(env: Record<string, string>, files: Record<string, string> =
   const printed: string[] = [];
   const shown: string[] = [];
   const deps: DoctorDeps = {
-    clock: createSystemClock(),
+    clock: realClock,
     load: () => loadConfig({ env, readFile: () => "" }),
     readFile(path) {
       const text = files[path];

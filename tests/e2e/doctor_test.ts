@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { Verdict } from "../../lib/diagnosis/check.ts";
+import type { Result, Verdict } from "../../lib/diagnosis/check.ts";
 import { Secret } from "../../lib/secret.ts";
+import { runService } from "../support/service.ts";
 import { createTestCa } from "../support/test_ca.ts";
 import {
   assertFound,
@@ -50,6 +51,24 @@ Deno.test("nothing of a diagnosis stays on the SFU", async () => {
   await diagnose(world.env(), { only: ["F3", "F4", "F5"] });
   const rooms = await listRooms(world.sfu);
   assertEquals(rooms.filter((name) => name.startsWith("doctor-")), []);
+});
+
+Deno.test("the command says the same as JSON, of the program as it is installed", async () => {
+  const stateDir = await Deno.makeTempDir({ prefix: "matrixrtc-auth-state-" });
+  try {
+    const env = world.env({ MATRIXRTC_STATE_DIR: stateDir });
+    const { code, stdout, stderr } = await runService({ args: ["doctor", "--json"], env });
+    const { checks } = JSON.parse(stdout) as { checks: Result[] };
+    const verdicts = new Map(checks.map(({ id, verdict }) => [id, verdict]));
+    // Of the names and addresses of this very machine nothing is known here.
+    for (const id of ["D3", "E2", "F2", "F3", "F4", "F5", "F6", "G1", "G2", "G4", "H1", "H3"]) {
+      assertEquals([id, verdicts.get(id)], [id, "PASS"], formatResults(checks));
+    }
+    assertEquals([1, 2].includes(code), true, String(code));
+    assertEquals((stdout + stderr).includes(world.sfu.apiSecret), false);
+  } finally {
+    await Deno.remove(stateDir, { recursive: true });
+  }
 });
 
 /** What a fault looks like, and in whose result. */
@@ -195,7 +214,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: "the folder of jobs is missing",
     env: () => ({ MATRIXRTC_STATE_DIR: "/nonexistent/matrixrtc-auth" }),
-    expected: [["G4", "FAIL", { evidence: /ENOENT/, remedy: /MATRIXRTC_STATE_DIR/ }]],
+    expected: [["G4", "FAIL", { evidence: /NotFound/, remedy: /MATRIXRTC_STATE_DIR/ }]],
   },
   {
     name: "the homeserver does not know its application service",

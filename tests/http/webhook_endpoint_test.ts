@@ -6,6 +6,7 @@ import { MatrixError, UnavailableError } from "../../lib/matrix/errors.ts";
 import { Secret } from "../../lib/secret.ts";
 import type { SfuEvent } from "../../lib/sfu/sfu_event.ts";
 import { createWebhookReader } from "../../lib/sfu/webhook.ts";
+import { DOCTOR_EVENT } from "../../lib/sfu/webhook_sightings.ts";
 import { SFU_SECRET } from "../fakes/sfu.ts";
 import { type WebhookChanges, type WebhookEvent, webhookRequest } from "../fakes/sfu_webhook.ts";
 import { createManualClock } from "../support/manual_clock.ts";
@@ -149,4 +150,37 @@ Deno.test("createWebhookEndpoint() does not wait longer than 10 s for a body", a
   const refusal = assertRejects(() => waiting, MatrixError);
   clock.advance(10_000);
   assertEquals((await refusal).status, 408);
+});
+
+Deno.test("createWebhookEndpoint() tells who holds the key what has come, and counts no question", async () => {
+  const { clock, received, send } = createWorld();
+  const ask = async () => {
+    const { status, body } = await send({ event: DOCTOR_EVENT });
+    assertEquals(status, 200);
+    return JSON.parse(body!).webhooks;
+  };
+  assertEquals(await ask(), { received: 0, rejected: 0, doctor_rooms: [] });
+  await send({ event: "room_started", room: "doctor-abc123" });
+  await send({ event: "room_finished", room: "doctor-abc123" });
+  await send(LEFT);
+  await clock.advance(2_000);
+  await assertRejects(() => send(LEFT, { key: "somebody" }), MatrixError);
+  assertEquals(await ask(), {
+    received: 3,
+    rejected: 1,
+    last_age_ms: 2_000,
+    doctor_rooms: ["doctor-abc123"],
+  });
+  assertEquals(received.length, 3);
+});
+
+Deno.test("createWebhookEndpoint() counts nobody for a key that is wrong who has none", async () => {
+  const { post, send } = createWorld();
+  await assertRejects(() => post(new Request(URL, { method: "POST", body: "{}" })), MatrixError);
+  await assertRejects(
+    () => post(new Request(URL, { method: "POST", body: JSON.stringify({ event: DOCTOR_EVENT }) })),
+    MatrixError,
+  );
+  const { body } = await send({ event: DOCTOR_EVENT });
+  assertEquals(JSON.parse(body!).webhooks.rejected, 0);
 });

@@ -11,9 +11,12 @@ const DOCUMENTS = [
   "docs/capacity.md",
   "docs/delegated-leaves.md",
   "docs/dependencies.md",
-  "docs/tracing.md",
+  "docs/doctor.md",
+  "docs/homeserver-mode.md",
   "docs/logs.md",
   "docs/metrics.md",
+  "docs/tracing.md",
+  "docs/troubleshooting.md",
 ];
 /** What is made, given or private: named, and not in the checkout. */
 const NOT_HERE = ["dist/matrixrtc-auth", ".env"];

@@ -22,7 +22,8 @@ export interface JobsFile {
   readonly path: string;
 }
 
-const FILE_NAME = "jobs.sqlite3";
+/** What the file is called, in its folder. */
+export const JOBS_FILE_NAME = "jobs.sqlite3";
 /** "MRTC": tells our files from other programs'. */
 const APPLICATION_ID = 0x4d525443;
 const VERSION = 1;
@@ -70,7 +71,7 @@ export async function openJobsFile(options: JobsFileOptions): Promise<JobsFile> 
   const { folder, clock, log, maxPages } = options;
   // Whoever keeps no file pays nothing for SQLite.
   const sqlite = await import("node:sqlite");
-  const path = join(folder, FILE_NAME);
+  const path = join(folder, JOBS_FILE_NAME);
   const open = () => {
     makeFile(folder, path);
     return openOrGiveUp(() => new sqlite.DatabaseSync(path), path, maxPages);

@@ -5,14 +5,14 @@ import { pass, warn } from "../finding.ts";
 /**
  * Judges who may create rooms, where the configuration's reader had nothing to say about it.
  *
- * @param serverNames Those that are looked at: the operator's own.
+ * @param serverNames Those that are looked at; one of them at least should be the operator's own.
  */
 export function judgeAccess(
   { fullAccess, appService }: Pick<Config, "fullAccess" | "appService">,
   serverNames: readonly string[],
 ): Finding {
   const listed = fullAccess.includes("*") ? [] : fullAccess;
-  const missing = serverNames.filter((name) => !listed.includes(name));
+  const missing = serverNames.some((name) => listed.includes(name)) ? [] : serverNames;
   if (missing.length > 0 && listed.length > 0 && appService === undefined) {
     return warn(
       `${missing.join(", ")} is not in LIVEKIT_FULL_ACCESS_HOMESERVERS`,

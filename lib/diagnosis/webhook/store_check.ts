@@ -1,8 +1,9 @@
 /** G4: whether delayed leaves can be looked after: polling, and the store of jobs. */
 
-import { accessSync, constants } from "node:fs";
+import { join } from "node:path";
 import { readRedisUrl } from "../../config/parse/parse_redis_url.ts";
 import { storeKindOf } from "../../delayed_leave/stores/choose_store.ts";
+import { JOBS_FILE_NAME } from "../../delayed_leave/stores/jobs_file.ts";
 import { openRedis } from "../../delayed_leave/stores/redis_connection.ts";
 import { UpstreamError } from "../../matrix/errors.ts";
 import type { Finding } from "../check.ts";
@@ -56,14 +57,20 @@ async function askRedis(context: DoctorContext): Promise<string | undefined> {
   }
 }
 
+/** Whether the folder is there and, where it holds jobs already, whether they can be written. */
 function lookAtFolder(folder: string): string | undefined {
   try {
-    accessSync(folder, constants.R_OK | constants.W_OK);
-    return undefined;
+    if (!Deno.statSync(folder).isDirectory) return `${folder} is no folder`;
   } catch (error) {
-    const { code } = error as { code?: unknown };
-    return `${folder} cannot be written to (${typeof code === "string" ? code : "refused"})`;
+    return `${folder} cannot be looked at (${(error as Error).name})`;
   }
+  try {
+    Deno.openSync(join(folder, JOBS_FILE_NAME), { read: true, write: true }).close();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    return `${join(folder, JOBS_FILE_NAME)} cannot be written to (${(error as Error).name})`;
+  }
+  return undefined;
 }
 
 /** Judges it. */

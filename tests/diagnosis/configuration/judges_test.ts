@@ -52,6 +52,8 @@ Deno.test("judgeAccess() misses a server that is looked at", () => {
   const listed = { fullAccess: ["a.example"] };
   assertFinding(judgeAccess(listed, ["a.example"]), "PASS", /^a\.example/);
   assertFinding(judgeAccess(listed, ["b.example"]), "WARN", /Add b\.example/);
+  // Another server may be looked at beside the own one.
+  assertFinding(judgeAccess(listed, ["a.example", "b.example"]), "PASS");
 });
 
 for (

@@ -9,8 +9,9 @@ import { createOutgoingClient } from "../../../lib/net/outgoing_client.ts";
 import { installTlsTrust } from "../../../lib/net/tls_trust.ts";
 import { createLogger } from "../../../lib/observability/logger.ts";
 import { createService } from "../../../lib/service.ts";
-import { createSystemClock } from "../../../lib/system_clock.ts";
+
 import { type HttpServer, startHttpServer } from "../../fakes/http_server.ts";
+import { realClock } from "./real_clock.ts";
 import { createTestCa, type TestCertificate } from "../../support/test_ca.ts";
 
 /** The one authority that these worlds trust: what is trusted, is so for the whole process. */
@@ -53,7 +54,7 @@ export const USER_TOKEN = "syt_alice_token";
 
 /** Starts a world. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const clock = createSystemClock();
+  const clock = realClock;
   const certificate = options.certificate ?? await ca.issue(["localhost"]);
   let base = "";
   const edge = startHttpServer({

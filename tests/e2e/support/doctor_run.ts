@@ -7,7 +7,7 @@ import { runChecks } from "../../../lib/diagnosis/run_checks.ts";
 import { createOutgoingClient } from "../../../lib/net/outgoing_client.ts";
 import { readSystemTrust } from "../../../lib/net/system_trust.ts";
 import { installTlsTrust } from "../../../lib/net/tls_trust.ts";
-import { createSystemClock } from "../../../lib/system_clock.ts";
+import { realClock } from "../../diagnosis/support/real_clock.ts";
 
 /** What {@linkcode diagnose} may be told beside the variables. */
 export interface DiagnoseOptions extends DoctorOptions {
@@ -30,8 +30,7 @@ export async function diagnose(
     readFile: (path) => Deno.readTextFileSync(path),
   });
   const { config } = loaded;
-  const system = createSystemClock();
-  const clock: Clock = { ...system, now: () => system.now() + clockAheadMs };
+  const clock: Clock = { ...realClock, now: () => realClock.now() + clockAheadMs };
   const trust = installTlsTrust(readSystemTrust(config), config.caFile ? [config.caFile.pem] : []);
   const lookup = (host: string) =>
     host === "localhost"

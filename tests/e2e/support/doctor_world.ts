@@ -34,7 +34,7 @@ export interface Locations {
 }
 
 /** Headers that a proxy for WebSockets sends on. */
-export const UPGRADE_HEADERS = "proxy_http_version 1.1; " +
+const UPGRADE_HEADERS = "proxy_http_version 1.1; " +
   'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";';
 
 /** A LiveKit whose media can be reached here: its TURN server is its STUN server, too. */
