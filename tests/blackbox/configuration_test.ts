@@ -52,6 +52,10 @@ const MALFORMED: Record<string, string> = {
   MATRIXRTC_LOG_FORMAT: "xml",
   MATRIXRTC_LOG_IDENTIFIERS: "secret",
   MATRIXRTC_METRICS_BIND: "nowhere",
+  OTEL_EXPORTER_OTLP_ENDPOINT: "grpc://collector",
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "collector:4317/traces?x",
+  OTEL_EXPORTER_OTLP_HEADERS: secret("otlp-headers-without-a-name"),
+  OTEL_SERVICE_NAME: "name\u0001",
   HTTPS_PROXY: `ftp://user:${secret("https-proxy-password")}@proxy`,
   HTTP_PROXY: `ftp://user:${secret("http-proxy-password")}@proxy`,
 };
@@ -62,6 +66,10 @@ const LENIENT = [
   "SSL_CERT_FILE",
   "SSL_CERT_DIR",
   "NO_PROXY",
+  "OTEL_EXPORTER_OTLP_PROTOCOL",
+  "OTEL_TRACES_SAMPLER",
+  "OTEL_TRACES_SAMPLER_ARG",
+  "OTEL_SDK_DISABLED",
 ];
 
 async function withFiles(
