@@ -69,7 +69,7 @@ const FAULTS: readonly Fault[] = [
     world: { edge: instead(() => html("502 Bad Gateway", 502)) },
     id: "D3",
     verdict: "FAIL",
-    evidence: /POST|502/,
+    evidence: /sfu\/get: 502 with a web page/,
     remedy: /wrong port/,
   },
   {
@@ -166,12 +166,17 @@ const FAULTS: readonly Fault[] = [
   {
     name: "somebody else's service",
     world: {
-      edge: instead(() => Response.json({ errcode: "M_BAD_JSON", error: "?" }, { status: 400 })),
+      edge: (request, inOrder) => {
+        if (!isService(request)) return inOrder();
+        const isPost = request.method === "POST";
+        const errcode = isPost ? "M_BAD_JSON" : "M_UNRECOGNIZED";
+        return Response.json({ errcode, error: "?" }, { status: isPost ? 400 : 405 });
+      },
     },
     id: "D3",
     verdict: "WARN",
-    evidence: /GET|X-Request-Id/,
-    remedy: /methods|Another authorization service/,
+    evidence: /without this service's X-Request-Id/,
+    remedy: /Another authorization service/,
   },
   {
     name: "a proxy that keeps methods apart",

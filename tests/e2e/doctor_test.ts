@@ -17,6 +17,7 @@ import {
 } from "./support/doctor_world.ts";
 import { type Nginx, startNginx } from "./support/nginx.ts";
 import { freePorts } from "./support/ports.ts";
+import { startRedis } from "./support/redis.ts";
 import { listRooms } from "./support/sfu_view.ts";
 import { startSynapse } from "./support/synapse.ts";
 
@@ -69,6 +70,17 @@ Deno.test("the command says the same as JSON, of the program as it is installed"
   } finally {
     await Deno.remove(stateDir, { recursive: true });
   }
+});
+
+Deno.test("a store in Redis passes while Redis is there", async () => {
+  await using redis = await startRedis({ password: "of-the-tests" });
+  const env = world.env({
+    LIVEKIT_REDIS_URL: redis.url,
+    LIVEKIT_REDIS_PASSWORD: "of-the-tests",
+  });
+  assertFound(await diagnose(env, { only: ["G4"] }), "G4", "PASS", { evidence: /in Redis/ });
+  const wrong = await diagnose({ ...env, LIVEKIT_REDIS_PASSWORD: "another" }, { only: ["G4"] });
+  assertFound(wrong, "G4", "FAIL", { remedy: /LIVEKIT_REDIS_PASSWORD/ });
 });
 
 /** What a fault looks like, and in whose result. */
@@ -241,6 +253,8 @@ for (const { name, env, nginx, options, expected } of FAULTS) {
       ...options,
     });
     for (const expectation of expected) assertFound(found, ...expectation);
+    // LiveKit repeats the token that it refuses.
+    assertEquals(/eyJ[\w-]+\./.test(formatResults(found)), false, "a token is shown");
   });
 }
 
