@@ -1,7 +1,7 @@
 /** What users of one server may ask for. */
 
 import type { Clock } from "../clock.ts";
-import { parseServerName } from "../matrix/server_name.ts";
+import { parseServerName, type ServerName } from "../matrix/server_name.ts";
 import { blockOf, readAddress } from "./address_block.ts";
 import { OnceAMinute } from "./once_a_minute.ts";
 import { RateLimitedError } from "./rate_limited_error.ts";
@@ -38,6 +38,12 @@ export function createServerLimit({ counter, isExempt, clock }: ServerLimitOptio
 function hostKey(serverName: string): string | undefined {
   const parsed = parseServerName(serverName);
   if (parsed === undefined) return undefined;
+  if (isThisMachine(parsed)) return serverName;
   const address = parsed.isIpLiteral ? readAddress(parsed.host) : undefined;
   return address === undefined ? parsed.host.toLowerCase().replace(/\.$/, "") : blockOf(address);
+}
+
+/** In a laboratory each port is a server of its own; nobody else's servers are here. */
+function isThisMachine({ host, isIpLiteral }: ServerName): boolean {
+  return isIpLiteral ? host === "::1" || host.startsWith("127.") : host === "localhost";
 }

@@ -44,6 +44,17 @@ Deno.test("servers that the operator has named may come always", () => {
   assertEquals(counter.size, 0);
 });
 
+Deno.test("servers on this machine count by their ports", () => {
+  for (const host of ["localhost", "127.0.0.1", "[::1]"]) {
+    const { limit } = createWorld();
+    for (const port of [8448, 8449]) {
+      limit(`${host}:${port}`);
+      limit(`${host}:${port}`);
+      assertThrows(() => limit(`${host}:${port}`), RateLimitedError);
+    }
+  }
+});
+
 Deno.test("other spellings and ports of a host do not count apart", () => {
   for (
     const names of [
