@@ -108,6 +108,7 @@ async function serve({ config, warnings }: LoadedConfig): Promise<number> {
     }),
     ...(sharedCounts && { sharedCounts }),
     watchers,
+    configWarnings: warnings.length,
     ...(metrics && { leaveWatcher: metrics.leaves }),
   });
   const stopped = waitForSignal();

@@ -9,6 +9,7 @@ import type { Route } from "./http/endpoint.ts";
 import { createHomeserverRoutes } from "./http/homeserver_routes.ts";
 import { createHsTokenCheck } from "./http/hs_token.ts";
 import { WorkLimit } from "./http/work_limit.ts";
+import type { UpstreamError } from "./matrix/errors.ts";
 import { isAdmitted } from "./matrix/server_lists.ts";
 import { createMembershipWatch, type MembershipWatch } from "./membership/membership_watch.ts";
 import type { HttpClient } from "./net/http_client.ts";
@@ -53,6 +54,8 @@ export interface HomeserverMode {
   readonly membershipWatch: MembershipWatch;
   /** For the start: asks the homeserver once, logs what comes of it, and never rejects. */
   check(): Promise<void>;
+  /** Asks the homeserver once and returns why there was no answer, if there was none. */
+  probe(): Promise<UpstreamError | undefined>;
 }
 
 /** Requests of the homeserver's clients in hand at once, and of other servers. */
@@ -112,5 +115,5 @@ export function composeHomeserverMode(
     ownServerName,
     intervalMs: config.membershipCheckSeconds * 1000,
   });
-  return { routes, membershipWatch, check: homeserver.check };
+  return { routes, membershipWatch, check: homeserver.check, probe: homeserver.probe };
 }

@@ -7,13 +7,15 @@ import { withDeadline } from "./deadline.ts";
 import { composeDelegation } from "./delayed_leave/compose.ts";
 import type { LeaveWatcher } from "./delayed_leave/leave_watcher.ts";
 import type { JobStore } from "./delayed_leave/store.ts";
+import { createReadyChecks } from "./diagnosis/ready/checks.ts";
+import { watchStore } from "./diagnosis/ready/store.ts";
 import { createClientApi } from "./homeserver/client_api.ts";
 import { composeHomeserverMode } from "./homeserver_mode.ts";
 import { createClientOf } from "./http/client_address.ts";
 import { createClientCosts } from "./http/client_costs.ts";
 import { createDelegateEndpoint } from "./http/delegate_endpoint.ts";
 import { createHandler, type Handler } from "./http/handler.ts";
-import { createReadinessEndpoint } from "./http/readiness.ts";
+import { createReadiness, createReadinessEndpoint } from "./http/readiness.ts";
 import { createStartPage } from "./http/start_page.ts";
 import { createTokenEndpoint } from "./http/token_endpoint.ts";
 import { createWebhookEndpoint } from "./http/webhook_endpoint.ts";
@@ -32,6 +34,7 @@ import { createRemoveParticipant } from "./sfu/remove_participant.ts";
 import { createRooms } from "./sfu/rooms.ts";
 import { createTwirp, SfuError } from "./sfu/twirp.ts";
 import { createWebhookReader } from "./sfu/webhook.ts";
+import { WebhookSightings } from "./sfu/webhook_sightings.ts";
 import { createSigner } from "./signing/hs256.ts";
 import { createJoinTokenIssuer } from "./signing/join_token.ts";
 import { createMemberSeal } from "./signing/member_seal.ts";
@@ -78,6 +81,8 @@ export interface Effects {
   readonly watchers?: readonly Watcher[];
   /** Whoever counts delayed leaves; absent where nobody does. */
   readonly leaveWatcher?: LeaveWatcher;
+  /** How many warnings there were about the configuration. */
+  readonly configWarnings?: number;
 }
 
 const REMOTE_MAX_IN_FLIGHT = 64;
@@ -159,10 +164,11 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
   });
 
   const sign = createSigner(liveKit.secret);
+  const serviceToken = createServiceTokens({ apiKey: liveKit.key, sign, clock });
   const twirp = createTwirp({
     client: sfuClient,
     ...targetOfUrl(liveKit.apiUrl, SFU_CONNECTIONS),
-    serviceToken: createServiceTokens({ apiKey: liveKit.key, sign, clock }),
+    serviceToken,
   });
   const rooms = createRooms(twirp, clock);
   const clientApi = createClientApi({
@@ -172,8 +178,10 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     overrides: config.csApiUrlOverrides,
   });
   const participants = createParticipants(twirp);
+  const { store, isWorking: isStoreWorking } = watchStore(effects.store);
   const delegation = composeDelegation(config, log, {
     ...effects,
+    store,
     client: homeserverClient,
     clientApi,
     participants,
@@ -211,7 +219,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     removeParticipant: createRemoveParticipant(twirp),
     ensureRoom,
     delegation: delegating,
-    fallsToThis: (task) => effects.store.fallsToThis(task),
+    fallsToThis: (task) => store.fallsToThis(task),
   });
 
   const deps: TokenExchangeDeps = {
@@ -234,6 +242,19 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     delegation: delegating,
     now,
   };
+
+  const sightings = new WebhookSightings(clock);
+  const look = createReadiness({
+    log,
+    clock,
+    checks: createReadyChecks({
+      sfu: { client: sfuClient, clock, apiUrl: liveKit.apiUrl, serviceToken },
+      ...(homeserverMode && { askHomeserver: homeserverMode.probe }),
+      ...(config.delegation.mode !== "off" && { isStoreWorking }),
+      webhookState: () => sightings.state(),
+      configWarnings: effects.configWarnings ?? 0,
+    }),
+  });
 
   // Who sends a body slowly, or none, must not take the places of those who have sent theirs.
   const receiving = new WorkLimit(MAX_RECEIVING);
@@ -280,6 +301,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
         limit: new WorkLimit(MAX_WEBHOOKS_IN_WORK),
         POST: createWebhookEndpoint({
           clock,
+          sightings,
           read: createWebhookReader(
             liveKit.previous === undefined ? [liveKit] : [liveKit, liveKit.previous],
             clock,
@@ -293,23 +315,12 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
         }),
       },
       "/healthz": { costs: "nothing", GET: () => ({ status: 200 }) },
-      "/readyz": {
-        costs: "nothing",
-        GET: createReadinessEndpoint({
-          log,
-          clock,
-          checks: {
-            // One room that does not exist: the answer stays small, however many do.
-            sfu: async () => {
-              const body = { names: ["matrixrtc-auth-readiness"] };
-              await twirp({ method: "ListRooms", grant: "roomList", body });
-            },
-          },
-        }),
-      },
+      "/readyz": { costs: "nothing", GET: createReadinessEndpoint(look) },
       "/": {
         GET: createStartPage({
           version: VERSION,
+          look,
+          clock,
           endpoints: { ...ENDPOINTS, ...(homeserverMode && HOMESERVER_MODE_ENDPOINTS) },
         }),
       },

@@ -24,13 +24,36 @@ const TIMEOUT_MS = 5_000;
  * than when the first user comes. Logs what comes of it; never rejects.
  */
 export async function checkOwnHomeserver(options: CheckOptions): Promise<void> {
-  const { serverName, ask, clock, log, answerLog } = options;
+  const { serverName, log, answerLog } = options;
   try {
-    await ask(NO_ROOM, { serverName }, clock.monotonic() + TIMEOUT_MS);
+    await askNothing(options);
     log.info("the homeserver answers its application service", { server: serverName });
     answerLog.onAnswer();
   } catch (error) {
     if (error instanceof UpstreamError) answerLog.onFailure(error);
     else log.error("the homeserver could not be asked", { server: serverName });
   }
+}
+
+/**
+ * Asks the same and logs nothing.
+ *
+ * @returns Why there was no answer; nothing where there was one.
+ */
+export async function probeOwnHomeserver(
+  options: Pick<CheckOptions, "serverName" | "ask" | "clock">,
+): Promise<UpstreamError | undefined> {
+  try {
+    await askNothing(options);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UpstreamError) return error;
+    throw error;
+  }
+}
+
+async function askNothing(
+  { serverName, ask, clock }: Pick<CheckOptions, "serverName" | "ask" | "clock">,
+): Promise<void> {
+  await ask(NO_ROOM, { serverName }, clock.monotonic() + TIMEOUT_MS);
 }

@@ -2,11 +2,12 @@
 
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "../clock.ts";
+import type { UpstreamError } from "../matrix/errors.ts";
 import type { HttpClient } from "../net/http_client.ts";
 import type { Secret } from "../secret.ts";
 import { AnswerLog } from "./answer_log.ts";
 import { createCachedMembership } from "./cached_membership.ts";
-import { checkOwnHomeserver } from "./check_own_homeserver.ts";
+import { checkOwnHomeserver, probeOwnHomeserver } from "./check_own_homeserver.ts";
 import type { ClientApi } from "./client_api.ts";
 import type { FindDelayedEvent } from "./delayed_event_lookup.ts";
 import { createRequestRemoteToken } from "./fed_proxy.ts";
@@ -32,6 +33,8 @@ export interface OwnHomeserverServices {
   readonly findDelayedEvent: FindDelayedEvent;
   /** For the start: asks once, logs what comes of it, and never rejects. */
   check(): Promise<void>;
+  /** Asks once, logs nothing, and returns why there was no answer, if there was none. */
+  probe(): Promise<UpstreamError | undefined>;
 }
 
 /** Makes it. Nothing is connected to before something is asked. */
@@ -45,5 +48,6 @@ export function composeOwnHomeserver(effects: OwnHomeserverEffects): OwnHomeserv
     requestRemoteToken: createRequestRemoteToken({ homeserver, clock }),
     findDelayedEvent: createFindDelayedEvent({ homeserver, clock }),
     check: () => checkOwnHomeserver({ serverName, ask, clock, log, answerLog }),
+    probe: () => probeOwnHomeserver({ serverName, ask, clock }),
   };
 }

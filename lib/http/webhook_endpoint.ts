@@ -13,6 +13,8 @@ export interface WebhookEndpointOptions {
   /** Takes an event in; rejects with an `UpstreamError` when it could not be kept. */
   readonly receive: (event: SfuEvent) => Promise<void>;
   readonly clock: Clock;
+  /** Counts what comes; the endpoint's own if nobody else wants to know. */
+  readonly sightings?: WebhookSightings;
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -26,9 +28,9 @@ const BODY_TIMEOUT_MS = 10_000;
  * `doctor` asks here what has come so far, with an event that is signed like any other: nobody
  * else learns it, and it counts for nothing.
  */
-export function createWebhookEndpoint({ read, receive, clock }: WebhookEndpointOptions): Endpoint {
+export function createWebhookEndpoint(options: WebhookEndpointOptions): Endpoint {
+  const { read, receive, clock, sightings = new WebhookSightings(clock) } = options;
   const limits = { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS, clock };
-  const sightings = new WebhookSightings(clock);
   return async (request, { facts }) => {
     // Who has no key is told so before a byte of the body is waited for.
     const authorization = request.headers.get("authorization") ?? "";

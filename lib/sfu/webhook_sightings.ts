@@ -25,12 +25,22 @@ export interface WebhookReport {
   readonly doctor_rooms: readonly string[];
 }
 
+/**
+ * What webhooks do, for whoever asks: they come; none has come yet; or the last one that came, not
+ * long ago, was signed with another key.
+ */
+export type WebhookState = "arriving" | "none" | "rejected";
+
+/** Whoever sends no more wrong ones after that has been put right, or was a stranger. */
+const REJECTED_FOR_MS = 600_000;
+
 /** Counts webhooks. */
 export class WebhookSightings {
   readonly #clock: Clock;
   #received = 0;
   #rejected = 0;
   #lastAt: number | undefined;
+  #rejectedAt = -Infinity;
   #rooms: string[] = [];
 
   constructor(clock: Clock) {
@@ -48,6 +58,14 @@ export class WebhookSightings {
   /** An event has come that our keys have not signed. */
   noteRejected(): void {
     this.#rejected++;
+    this.#rejectedAt = this.#clock.monotonic();
+  }
+
+  /** All of it in a word. */
+  state(): WebhookState {
+    const isNewest = this.#rejectedAt > (this.#lastAt ?? -Infinity);
+    if (isNewest && this.#clock.monotonic() - this.#rejectedAt < REJECTED_FOR_MS) return "rejected";
+    return this.#lastAt === undefined ? "none" : "arriving";
   }
 
   /** All of it, in the words of the wire. */
