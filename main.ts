@@ -303,7 +303,8 @@ async function diagnose(command: Command): Promise<number> {
     hasColour: Deno.stdout.isTerminal() && !isPlain,
     ...Deno.stderr.isTerminal() && {
       progress: {
-        columns: Deno.consoleSize().columns,
+        // Some pseudo-terminals say 0.
+        columns: Deno.consoleSize().columns || 80,
         show: (line) => void Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${line}`)),
       },
     },
