@@ -29,8 +29,9 @@ Deno.test.beforeAll(async () => {
 });
 
 Deno.test.afterAll(async () => {
-  await Promise.all([service.stop(), serviceOfB.stop()]);
-  await world[Symbol.asyncDispose]();
+  // What did not start has told why already.
+  await Promise.all([service?.stop(), serviceOfB?.stop()]);
+  await world?.[Symbol.asyncDispose]();
 });
 
 Deno.test("Synapse is restarted in the middle of a call: nobody is removed, no leave is lost", async () => {

@@ -37,8 +37,9 @@ Deno.test.beforeAll(async () => {
 });
 
 Deno.test.afterAll(async () => {
-  await Promise.all([serviceOfA.stop(), serviceOfB.stop()]);
-  await world[Symbol.asyncDispose]();
+  // What did not start has told why already.
+  await Promise.all([serviceOfA?.stop(), serviceOfB?.stop()]);
+  await world?.[Symbol.asyncDispose]();
 });
 
 async function claimsOf({ sfu }: HomeserverSide, jwt: string) {
