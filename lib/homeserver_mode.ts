@@ -15,11 +15,12 @@ import { createMembershipWatch, type MembershipWatch } from "./membership/member
 import type { HttpClient } from "./net/http_client.ts";
 import type { Pseudonym } from "./observability/pseudonym.ts";
 import type { ServerLimit } from "./rate_limit/server_limit.ts";
+import type { Secret } from "./secret.ts";
 import type { Participants } from "./sfu/participants.ts";
 import type { RemoveParticipant } from "./sfu/remove_participant.ts";
 import type { Signer } from "./signing/hs256.ts";
 import { createJoinTokenIssuer, MAX_SHORT_TTL_SECONDS } from "./signing/join_token.ts";
-import type { MemberSeal } from "./signing/member_seal.ts";
+import { createMemberSeal, type MemberSeal } from "./signing/member_seal.ts";
 import type { Delegation } from "./usecases/delegation.ts";
 import type { CallAccessDeps } from "./usecases/homeserver_mode/call_access.ts";
 import { delegateDelayedLeave } from "./usecases/homeserver_mode/delegate_delayed_leave.ts";
@@ -36,7 +37,8 @@ export interface HomeserverModeParts {
   readonly log: Logger;
   readonly pseudonym: Pseudonym;
   readonly sign: Signer;
-  readonly seal: MemberSeal;
+  /** Of the SFU's API; the first one seals. */
+  readonly secrets: readonly Secret[];
   readonly participants: Participants;
   readonly removeParticipant: RemoveParticipant;
   readonly ensureRoom: CallAccessDeps["ensureRoom"];
@@ -52,6 +54,8 @@ export interface HomeserverMode {
   readonly routes: Readonly<Record<string, Route>>;
   /** Removes those from calls who have left the room. */
   readonly membershipWatch: MembershipWatch;
+  /** For the tokens of the stand-alone mode: whoever is banned is to leave the call, however they came. */
+  readonly seal: MemberSeal;
   /** For the start: asks the homeserver once, logs what comes of it, and never rejects. */
   check(): Promise<void>;
   /** Asks the homeserver once and returns why there was no answer, if there was none. */
@@ -72,6 +76,7 @@ export function composeHomeserverMode(
   const ownServerName = appService.serverName;
   const homeserver = composeOwnHomeserver({ ...parts, appService });
 
+  const seal = createMemberSeal(parts.secrets);
   const deps = {
     ...homeserver,
     ownServerName,
@@ -83,7 +88,7 @@ export function composeHomeserverMode(
       ttlSeconds: Math.min(config.tokenTtlSeconds, MAX_SHORT_TTL_SECONDS),
       // What tells who a participant is stands there, too.
       canUpdateOwnMetadata: false,
-      seal: parts.seal,
+      seal,
       clock,
     }),
     ensureRoom: parts.ensureRoom,
@@ -111,9 +116,10 @@ export function composeHomeserverMode(
   });
   const membershipWatch = createMembershipWatch({
     ...parts,
+    seal,
     membership: homeserver.membership,
     ownServerName,
     intervalMs: config.membershipCheckSeconds * 1000,
   });
-  return { routes, membershipWatch, check: homeserver.check, probe: homeserver.probe };
+  return { routes, seal, membershipWatch, check: homeserver.check, probe: homeserver.probe };
 }

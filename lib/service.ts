@@ -3,6 +3,7 @@
 import type { Logger } from "@logtape/logtape";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
+import { ownServers } from "./config/own_servers.ts";
 import { withDeadline } from "./deadline.ts";
 import { composeDelegation } from "./delayed_leave/compose.ts";
 import type { LeaveWatcher } from "./delayed_leave/leave_watcher.ts";
@@ -16,6 +17,7 @@ import { createClientCosts } from "./http/client_costs.ts";
 import { createDelegateEndpoint } from "./http/delegate_endpoint.ts";
 import { createHandler, type Handler } from "./http/handler.ts";
 import { createReadiness, createReadinessEndpoint } from "./http/readiness.ts";
+import { createRequestIds } from "./http/request_ids.ts";
 import { createStartPage } from "./http/start_page.ts";
 import { createTokenEndpoint } from "./http/token_endpoint.ts";
 import { createWebhookEndpoint } from "./http/webhook_endpoint.ts";
@@ -37,7 +39,6 @@ import { createWebhookReader } from "./sfu/webhook.ts";
 import { WebhookSightings } from "./sfu/webhook_sightings.ts";
 import { createSigner } from "./signing/hs256.ts";
 import { createJoinTokenIssuer } from "./signing/join_token.ts";
-import { createMemberSeal } from "./signing/member_seal.ts";
 import type { LiveKitRoom } from "./signing/names.ts";
 import { createServiceTokens } from "./signing/service_token.ts";
 import { delegateDelayedLeave } from "./usecases/delegate_delayed_leave.ts";
@@ -136,10 +137,10 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     lastSegment(HOMESERVER_CALLS, "delayed_event"),
   );
   const { liveKit } = config;
+  /** While keys are rotated there are two; the first one signs. */
+  const keyPairs = liveKit.previous === undefined ? [liveKit] : [liveKit, liveKit.previous];
 
-  const isOwn = (serverName: string) =>
-    config.fullAccess.includes(serverName) || config.federationUrlOverrides.has(serverName) ||
-    config.appService?.serverName === serverName;
+  const isOwn = ownServers(config);
   const maxInFlight = (serverName: string) =>
     isOwn(serverName) ? OWN_MAX_IN_FLIGHT : REMOTE_MAX_IN_FLIGHT;
 
@@ -191,9 +192,6 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     },
   });
 
-  const seal = createMemberSeal(
-    liveKit.previous === undefined ? [liveKit.secret] : [liveKit.secret, liveKit.previous.secret],
-  );
   const common = { log, clock, pseudonym: createPseudonym(config.log.identifiers) };
   const ensureRoom = (room: LiveKitRoom, timeoutMs: number) =>
     withDeadline(
@@ -214,7 +212,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
     client: homeserverClient,
     clientApi,
     sign,
-    seal,
+    secrets: keyPairs.map(({ secret }) => secret),
     participants,
     removeParticipant: createRemoveParticipant(twirp),
     ensureRoom,
@@ -234,8 +232,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
       sign,
       ttlSeconds: config.tokenTtlSeconds,
       canUpdateOwnMetadata: config.canUpdateOwnMetadata,
-      // Whoever is banned is to leave the call, whichever way they came.
-      ...(homeserverMode && { seal }),
+      ...(homeserverMode && { seal: homeserverMode.seal }),
       clock,
     }),
     ensureRoom,
@@ -303,7 +300,7 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
           clock,
           sightings,
           read: createWebhookReader(
-            liveKit.previous === undefined ? [liveKit] : [liveKit, liveKit.previous],
+            keyPairs,
             clock,
           ),
           receive: (event) =>
@@ -340,11 +337,4 @@ export function createService(config: Config, log: Logger, effects: Effects): Se
       await delegation.close(timeoutMs);
     },
   };
-}
-
-/** IDs of one process share their first letters, so two replicas' logs can be read together. */
-function createRequestIds(random: () => number): () => string {
-  const prefix = Math.floor(random() * 36 ** 5).toString(36).padStart(5, "0");
-  let count = 0;
-  return () => `${prefix}${(count++).toString(36)}`;
 }

@@ -2,6 +2,8 @@
 
 import type { Clock } from "../clock.ts";
 import { withDeadline } from "../deadline.ts";
+import { parseJsonObject } from "../json_object.ts";
+import { errcodeOf } from "../matrix/errcode.ts";
 import { UpstreamError } from "../matrix/errors.ts";
 import type { Fields } from "../matrix/fields.ts";
 import type { HttpClient, HttpResponse } from "../net/http_client.ts";
@@ -56,9 +58,6 @@ export interface OwnHomeserverOptions {
 }
 
 const MAX_BODY_BYTES = 64 * 1024;
-const UTF_8 = new TextDecoder();
-// Only what looks like a code: anybody may have put anything there.
-const ERRCODE = /^[A-Z][A-Z0-9_.]{1,63}$/;
 
 /** Makes it. Nothing is connected to before something is asked. */
 export function createOwnHomeserver(options: OwnHomeserverOptions): OwnHomeserver {
@@ -107,14 +106,6 @@ export function createOwnHomeserver(options: OwnHomeserverOptions): OwnHomeserve
   };
 }
 
-/**
- * Finds what looks like a Matrix error code; anything else is not repeated in
- * messages, since it may be anything.
- */
-export function errcodeOf({ errcode }: Fields): string | undefined {
-  return typeof errcode === "string" && ERRCODE.test(errcode) ? errcode : undefined;
-}
-
 // Not URLSearchParams, which writes a blank as `+`: a strict reader would see a plus.
 function formatQuery(query: Readonly<Record<string, string>>): string {
   const pairs = Object.entries(query).map(([name, value]) =>
@@ -129,7 +120,7 @@ function read({ status, body }: HttpResponse, where: string): HomeserverAnswer {
   if (status >= 300 && status < 400) {
     throw fail(", a redirect, which is not followed; check the client API's base URL");
   }
-  const fields = parseObject(body);
+  const fields = parseJsonObject(body);
   const errcode = fields === undefined ? undefined : errcodeOf(fields);
   const isSuccess = status >= 200 && status < 300;
   if (!isSuccess && errcode === undefined) {
@@ -137,16 +128,4 @@ function read({ status, body }: HttpResponse, where: string): HomeserverAnswer {
   }
   if (fields === undefined) throw fail(", but no JSON object (is this the client API?)");
   return { status, fields, errcode, where };
-}
-
-function parseObject(body: Uint8Array): Fields | undefined {
-  try {
-    const value: unknown = JSON.parse(UTF_8.decode(body));
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      return value as Fields;
-    }
-  } catch {
-    // Not the homeserver's words, then.
-  }
-  return undefined;
 }

@@ -1,3 +1,4 @@
+import { isUnrecognized } from "../matrix/errcode.ts";
 import type { HomeserverAnswer } from "./own_homeserver.ts";
 
 /** Asks at the path that is there. */
@@ -23,9 +24,4 @@ export function createPathChoice(paths: readonly [string, string]): PathChoice {
     if (!isUnrecognized(otherAnswer)) [known, other] = [second, first];
     return otherAnswer;
   };
-}
-
-/** Says whether a homeserver has nothing at all at a path. */
-export function isUnrecognized({ status, errcode }: HomeserverAnswer): boolean {
-  return errcode === "M_UNRECOGNIZED" && (status === 404 || status === 405 || status === 400);
 }

@@ -1,8 +1,8 @@
 /** What another server's `get_token` answered, as `fed_proxy` hands it on (MSC4512). */
 
+import { errcodeOf } from "../matrix/errcode.ts";
 import { UpstreamError } from "../matrix/errors.ts";
 import type { Fields } from "../matrix/fields.ts";
-import { errcodeOf } from "./own_homeserver.ts";
 import type { RemoteTokenAnswer } from "./remote_tokens.ts";
 
 /** The other server's answer: a status and an object, the object empty for what was no JSON. */

@@ -1,6 +1,7 @@
 /** Calls to LiveKit's RoomService: Twirp with JSON bodies. */
 
 import { STATUS_CODE } from "@std/http/status";
+import { parseJsonObject } from "../json_object.ts";
 import { UpstreamError } from "../matrix/errors.ts";
 import type { HttpClient, HttpResponse, HttpTarget } from "../net/http_client.ts";
 import { outsideText } from "../outside_text.ts";
@@ -95,21 +96,10 @@ export function createTwirp({ client, target, basePath, serviceToken }: TwirpOpt
       if (!(error instanceof UpstreamError)) throw error;
       throw new SfuError(error.hop, `${where()}: ${error.message}`, { cause: error });
     }
-    const answer = parseObject(response.body);
+    const answer = parseJsonObject(response.body);
     if (response.status === 200 && answer !== undefined) return answer;
     throw describeFailure(where(), response, answer, { token, identity: body.identity });
   };
-}
-
-function parseObject(body: Uint8Array): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(UTF_8.decode(body));
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? value as Record<string, unknown>
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function describeFailure(

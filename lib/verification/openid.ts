@@ -2,6 +2,7 @@
 
 import type { Clock } from "../clock.ts";
 import { withDeadline } from "../deadline.ts";
+import { errcodeOf } from "../matrix/errcode.ts";
 import { ForbiddenError, type Hop, UnauthorizedError, UpstreamError } from "../matrix/errors.ts";
 import { isServerName } from "../matrix/server_name.ts";
 import { serverNameOfUserId } from "../matrix/user_id.ts";
@@ -141,6 +142,7 @@ function readUserId(
   return sub;
 }
 
+// Bytes that are no UTF-8 could be made to look like another user's ID, so they are nobody's.
 function parseJson(body: Uint8Array): Record<string, unknown> | undefined {
   try {
     return JSON.parse(UTF_8.decode(body)) ?? undefined;
@@ -149,10 +151,7 @@ function parseJson(body: Uint8Array): Record<string, unknown> | undefined {
   }
 }
 
-// Only what looks like a code: a server may put anything there, the token it was asked about too.
-const ERRCODE = /^[A-Z][A-Z0-9_.]{1,63}$/;
-
 function errcodeIn(body: Uint8Array): string {
-  const errcode = parseJson(body)?.errcode;
-  return typeof errcode === "string" && ERRCODE.test(errcode) ? ` ${errcode}` : "";
+  const errcode = errcodeOf(parseJson(body) ?? {});
+  return errcode === undefined ? "" : ` ${errcode}`;
 }

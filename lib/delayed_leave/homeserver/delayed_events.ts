@@ -3,6 +3,8 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../clock.ts";
 import { withDeadline } from "../../deadline.ts";
+import { parseJsonObject } from "../../json_object.ts";
+import { errcodeOf, isUnrecognized } from "../../matrix/errcode.ts";
 import { UpstreamError } from "../../matrix/errors.ts";
 import type { HttpClient, HttpResponse } from "../../net/http_client.ts";
 import type { BaseTarget } from "../../net/target.ts";
@@ -97,8 +99,8 @@ export function createDelayedEvents(options: DelayedEventsOptions): Attempt {
         if (root !== known) rootOf.set(serverName, root);
         return DONE;
       }
-      const answer = parseObject(response.body);
-      if (isUnrecognized(response, answer)) continue;
+      const answer = parseJsonObject(response.body) ?? {};
+      if (isUnrecognized({ status: response.status, errcode: answer.errcode })) continue;
       if (root !== known && typeof answer.errcode === "string") rootOf.set(serverName, root);
       const where = describe(base, act);
       if (hasToken && response.status === 401) refuseToken(answer, where);
@@ -150,8 +152,9 @@ function describe({ target, basePath }: BaseTarget, act: Act): string {
  *
  * @throws {UpstreamError} Unless it is a proxy that speaks.
  */
-function refuseToken({ errcode }: Record<string, unknown>, where: string): void {
-  if (typeof errcode !== "string" || !ERRCODE.test(errcode)) return;
+function refuseToken(answer: Record<string, unknown>, where: string): void {
+  const errcode = errcodeOf(answer);
+  if (errcode === undefined) return;
   throw new UpstreamError(
     "answer",
     `${where}: HTTP 401 ${errcode}: the homeserver does not know LIVEKIT_AS_TOKEN; has it ` +
@@ -173,7 +176,7 @@ function interpret(
     if (retryAfterMs !== undefined) return { kind: "limited", retryAfterMs };
   }
   // Without a Matrix error code it is a proxy that speaks, and it knows nothing of the event.
-  const code = typeof errcode === "string" && ERRCODE.test(errcode) ? errcode : undefined;
+  const code = errcodeOf({ errcode });
   if (status === 404 && code === "M_NOT_FOUND") return act === "send" ? DONE : GONE;
   // Homeservers that say no more than that are known; a leave that is not there needs no sending.
   if (status === 404 && act === "send" && isEmptyObject(response.body)) return DONE;
@@ -188,13 +191,6 @@ function interpret(
     : ` ${code}`;
   throw new UpstreamError("answer", `${where}: HTTP ${status}${hint}`);
 }
-
-function isUnrecognized({ status }: HttpResponse, { errcode }: Record<string, unknown>): boolean {
-  return errcode === "M_UNRECOGNIZED" && (status === 404 || status === 405 || status === 400);
-}
-
-// Only what looks like a code: a server may put anything there, the delay ID too.
-const ERRCODE = /^[A-Z][A-Z0-9_.]{1,63}$/;
 
 /** Seconds, or a date: by the server's clock where it tells that, since ours may differ. */
 function readRetryAfter(headers: HttpResponse["headers"], now: number): number | undefined {
@@ -215,14 +211,4 @@ function roundUpToSeconds(ms: unknown): number | undefined {
 
 function isEmptyObject(body: Uint8Array): boolean {
   return body.length < 16 && /^\s*\{\s*\}\s*$/.test(UTF_8.decode(body));
-}
-
-function parseObject(body: Uint8Array): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(UTF_8.decode(body));
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-  } catch {
-    // Not the homeserver's words, then.
-  }
-  return {};
 }

@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../clock.ts";
 import type { Config } from "../../config/config.ts";
+import { ownServers } from "../../config/own_servers.ts";
 import { Gauge, Info, type Metric } from "./metric.ts";
 import { LeaveMetrics } from "./leave_metrics.ts";
 import { StepMetrics } from "./step_metrics.ts";
@@ -31,9 +32,7 @@ export function createMetrics(
   clock: Clock,
   facts: ProcessFacts,
 ): Metrics {
-  const own = new Set([...config.fullAccess, ...config.federationUrlOverrides.keys()]);
-  if (config.appService !== undefined) own.add(config.appService.serverName);
-  const steps = new StepMetrics({ clock, isOwn: (serverName) => own.has(serverName) });
+  const steps = new StepMetrics({ clock, isOwn: ownServers(config) });
   const leaves = new LeaveMetrics(clock);
   const metrics = [...steps.metrics, ...leaves.metrics, ...processMetrics(clock, facts)];
   return {
